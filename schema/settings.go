@@ -1,5 +1,14 @@
 package schema
 
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// ErrBadDay is wrapped by ParseDay when the text is not a calendar day.
+var ErrBadDay = errors.New("invalid day")
+
 // Sex selects between formulas that differ by sex.
 type Sex string
 
@@ -40,3 +49,29 @@ type Settings struct {
 
 // Day is a calendar day as days since 1970-01-01.
 type Day int32
+
+// DayOf returns the local calendar day of the instant ms at offset seconds
+// east of UTC.
+func DayOf(ms int64, offsetS int32) Day {
+	const dayMs = 24 * 60 * 60 * 1000
+	local := ms + int64(offsetS)*1000
+	day := local / dayMs
+	if local%dayMs < 0 {
+		day--
+	}
+	return Day(day) //nolint:gosec // a session's day fits 32 bits for millions of years
+}
+
+// ParseDay reads a day in the form 2006-01-02.
+func ParseDay(s string) (Day, error) {
+	t, err := time.Parse(time.DateOnly, s)
+	if err != nil {
+		return 0, fmt.Errorf("day %q: need the form YYYY-MM-DD: %w", clip(s), ErrBadDay)
+	}
+	return DayOf(t.UnixMilli(), 0), nil
+}
+
+// String returns the day in the form 2006-01-02.
+func (d Day) String() string {
+	return time.Unix(int64(d)*24*60*60, 0).UTC().Format(time.DateOnly)
+}
