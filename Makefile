@@ -1,0 +1,68 @@
+# plodwatch: `make` lists what it can do.
+SHELL := /bin/bash
+GO ?= go
+DATA ?= demo-data
+TOOLS := $(GO) tool -modfile=.tools/go.mod
+FUZZTIME ?= 60s
+export GOFLAGS ?=
+
+.DEFAULT_GOAL := help
+
+## help: list the targets
+help:
+	@echo "plodwatch: watch files in, answers about training intensity out."; echo
+	@sed -n 's/^## //p' $(MAKEFILE_LIST) | awk -F': ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+## build: the binary, bin/plodwatch
+build:
+	@mkdir -p bin
+	$(GO) build -trimpath -ldflags "-X main.version=$$(git describe --tags --always --dirty 2>/dev/null || echo dev)" -o bin/plodwatch ./cmd/plodwatch
+
+## libchdb: install the embedded ClickHouse engine into the user's cache (once for all checkouts)
+libchdb: build
+	@bin/plodwatch engine install
+
+## demo: import the real files of the required modules into demo-data and show what they say
+demo: build libchdb
+	@$(GO) mod download github.com/tormoder/fit github.com/tkrajina/gpxgo
+	@bin/plodwatch import --data $(DATA) \
+		"$$($(GO) list -m -f '{{.Dir}}' github.com/tormoder/fit)/testdata" \
+		"$$($(GO) list -m -f '{{.Dir}}' github.com/tkrajina/gpxgo)/test_files" \
+		$$(test -d ../shared/samples && echo ../shared/samples) || test $$? -eq 2
+	@bin/plodwatch sessions --data $(DATA) --limit 25
+
+## test: every test, with the real engines
+test: libchdb
+	$(GO) vet ./...
+	$(GO) test -timeout 20m ./...
+
+## race: every test under the race detector
+race: libchdb
+	$(GO) test -race -timeout 40m ./...
+
+## lint: golangci-lint, pinned in .tools/go.mod
+lint:
+	$(TOOLS) golangci-lint run ./...
+
+## bench: benchmarks, each beside its limit, as ratios
+bench: libchdb
+	@bash .tools/bench.sh
+
+## fuzz: every fuzz target for FUZZTIME (default 60s)
+fuzz:
+	@bash .tools/fuzz.sh $(FUZZTIME)
+
+## golden: rewrite the golden files of the tests after an intended change
+golden: libchdb
+	$(GO) test $$(grep -rl '"update"' --include=*_test.go . | xargs -n1 dirname | sort -u) -update
+
+## generate: protobuf code (needs protoc) and the generated activities in testdata
+generate:
+	$(GO) generate ./...
+	$(GO) run ./testdata/gen activities --out testdata/activities
+
+## clean: binaries and demo data
+clean:
+	rm -rf bin $(DATA)
+
+.PHONY: help build libchdb demo test race lint bench fuzz golden generate clean
