@@ -75,3 +75,64 @@ func ParseDay(s string) (Day, error) {
 func (d Day) String() string {
 	return time.Unix(int64(d)*24*60*60, 0).UTC().Format(time.DateOnly)
 }
+
+// Validate returns an error that names every field whose value makes no sense.
+func (s *Settings) Validate() error {
+	var errs []error
+	bad := func(field, need string, value any) {
+		errs = append(errs, fmt.Errorf("%s %v: need %s", field, value, need))
+	}
+	for _, hr := range []struct {
+		field    string
+		value    float64
+		min, max float64
+	}{
+		{"max HR", s.HRMax, 100, 240},
+		{"resting HR", s.HRRest, 20, 120},
+		{"LTHR", s.LTHR, 80, 230},
+		{"VT1", s.VT1, 60, 230},
+		{"VT2", s.VT2, 60, 230},
+	} {
+		if hr.value != 0 && !(hr.value >= hr.min && hr.value <= hr.max) {
+			bad(hr.field, fmt.Sprintf("%g to %g bpm", hr.min, hr.max), hr.value)
+		}
+	}
+	if s.HRMax != 0 && s.HRRest >= s.HRMax {
+		bad("resting HR", "less than max HR", s.HRRest)
+	}
+	if s.VT1 != 0 && s.VT2 != 0 && s.VT1 >= s.VT2 {
+		bad("VT1", "less than VT2", s.VT1)
+	}
+	if (s.VT1 == 0) != (s.VT2 == 0) {
+		bad("VT1 and VT2", "both or neither", fmt.Sprint(s.VT1, " ", s.VT2))
+	}
+	if s.BirthYear != 0 && (s.BirthYear < 1900 || s.BirthYear > 2100) {
+		bad("birth year", "1900 to 2100", s.BirthYear)
+	}
+	switch s.Sex {
+	case SexUnknown, SexFemale, SexMale:
+	default:
+		bad("sex", "female or male", s.Sex)
+	}
+	switch s.ZoneModel {
+	case "", ZoneHRMax5, ZoneHRR5, ZoneFriel7:
+	case ZoneCustom:
+		if len(s.CustomBounds) == 0 {
+			bad("zone bounds", "at least one for the custom model", s.CustomBounds)
+		}
+	default:
+		bad("zone model", "hrmax5, hrr5, friel7 or custom", s.ZoneModel)
+	}
+	for i, b := range s.CustomBounds {
+		if !(b >= 30 && b <= 250) || i > 0 && b <= s.CustomBounds[i-1] {
+			bad("zone bounds", "ascending bpm from 30 to 250", s.CustomBounds)
+			break
+		}
+	}
+	if s.TimeZone != "" {
+		if _, err := time.LoadLocation(s.TimeZone); err != nil || s.TimeZone == "Local" {
+			bad("time zone", "an IANA name such as Europe/Oslo", s.TimeZone)
+		}
+	}
+	return errors.Join(errs...)
+}
