@@ -57,6 +57,12 @@ type Config struct {
 	// free.
 	MaxStoreBytes int64
 
+	// ReserveBytes is what MaxStoreBytes is at least when it is left to the
+	// server: the sum of the limits of the streams to come, for streams that
+	// reserve more than is allowed in all cannot be made. On a small disk it
+	// is DiskFree that keeps writers from filling it.
+	ReserveBytes int64
+
 	// MaxPayload is the largest message in bytes, headers included;
 	// DefaultMaxPayload when 0.
 	MaxPayload int
@@ -90,6 +96,9 @@ func (c Config) Validate() error {
 	}
 	if c.MaxStoreBytes < 0 {
 		faults = append(faults, fmt.Errorf("max_store_bytes: %d is negative", c.MaxStoreBytes))
+	}
+	if c.ReserveBytes < 0 {
+		faults = append(faults, fmt.Errorf("reserve_bytes: %d is negative", c.ReserveBytes))
 	}
 	if c.MaxPayload < 0 || c.MaxPayload > LargestMaxPayload {
 		faults = append(faults, fmt.Errorf("max_payload: %d is not within 0..%d", c.MaxPayload, LargestMaxPayload))
@@ -161,6 +170,7 @@ func start(cfg Config) (*Server, error) {
 		if maxStore, err = defaultMaxStore(cfg.Dir); err != nil {
 			return nil, err
 		}
+		maxStore = max(maxStore, cfg.ReserveBytes)
 	}
 	ns, err := server.NewServer(&server.Options{
 		ServerName:             cfg.Name,

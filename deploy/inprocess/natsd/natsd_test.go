@@ -220,6 +220,11 @@ func TestStoreLimitIsThreeQuartersOfTheFreeDisk(t *testing.T) {
 	if got := open(t, cfg).MaxStoreBytes(); got != 123<<20 {
 		t.Errorf("store limit %d, want the configured one", got)
 	}
+	cfg = natsd.DefaultConfig(t.TempDir())
+	cfg.ReserveBytes = int64(total) * 2
+	if got := open(t, cfg).MaxStoreBytes(); got != cfg.ReserveBytes {
+		t.Errorf("store limit %d, want at least the %d reserved", got, cfg.ReserveBytes)
+	}
 }
 
 func TestStartThatCannotSucceedReturnsItsReason(t *testing.T) {
@@ -251,9 +256,9 @@ func TestCloseGivesUpWithItsContextAndCanBeAwaitedAgain(t *testing.T) {
 }
 
 func TestValidateNamesEveryFault(t *testing.T) {
-	cfg := natsd.Config{MaxStoreBytes: -1, MaxPayload: 33 << 20, ReadyTimeout: -1}
+	cfg := natsd.Config{MaxStoreBytes: -1, ReserveBytes: -1, MaxPayload: 33 << 20, ReadyTimeout: -1}
 	err := cfg.Validate()
-	for _, field := range []string{"dir", "max_store_bytes", "max_payload", "ready_timeout"} {
+	for _, field := range []string{"dir", "max_store_bytes", "reserve_bytes", "max_payload", "ready_timeout"} {
 		if err == nil || !strings.Contains(err.Error(), field+":") {
 			t.Errorf("Validate = %v, want it to name %s", err, field)
 		}
