@@ -14,6 +14,10 @@ const RulesVersion uint32 = 1
 // whole bpm from 0 to 255.
 const HRBins = 256
 
+// SpeedBins is the greatest length of the speed histogram: bins of 0.1 m/s, the
+// last one open (25.5 m/s and faster).
+const SpeedBins = 256
+
 // Budget splits a session's elapsed time without remainder:
 // ElapsedMs = PausedMs + GapMs + NoHRMs + RejectedHRMs + ClassifiedMs.
 type Budget struct {
@@ -62,7 +66,8 @@ type Measured struct {
 	HRMs          [HRBins]int64   // milliseconds of running timer per bpm, HROK samples only
 	HRFlags       []schema.HRFlag // one per sample
 	WeightMs      []int64         // per sample: milliseconds of running timer it stands for (0 across gaps)
-	SpeedMs       []int64         // milliseconds of moving time per bin of 0.1 m/s; last bin open
+	SpeedMMps     []int32         // per sample: speed held until the next one, mm/s, or schema.Missing; nil when nothing tells
+	SpeedMs       []int64         // milliseconds of moving time per bin of 0.1 m/s, at most SpeedBins; bin SpeedBins-1 is open
 	MovingMs      int64           // timer time at or above the moving speed
 	DistanceM     float64         // device distance, else from positions; 0 = unknown
 	HasDistance   bool
@@ -177,6 +182,7 @@ type Result struct {
 
 	WatchDeltaShare *float64 // sum over zones |ours - watch| / watch total, by the watch's own bounds
 	WatchDeltaMs    []int64  // ours less the watch's, per cell
+	WatchInferred   bool     // the file has no bounds; the watch's default fractions of HRMax were taken
 
 	Verdict Verdict
 }

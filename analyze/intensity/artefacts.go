@@ -1,0 +1,143 @@
+package intensity
+
+import (
+	"math"
+
+	"plodwatch/schema"
+)
+
+// isStuck reports whether the heart rate stands still for longer than stuckMs
+// while the speed changes.
+func isStuck(m *Measured, t *track) bool {
+	if m.SpeedMMps == nil {
+		return false
+	}
+	start := -1 // first sample of the run of equal values
+	var heldMs int64
+	for i, h := range t.hr {
+		if m.HRFlags[i] != schema.HROK || m.WeightMs[i] == 0 {
+			start = -1
+			continue
+		}
+		if start < 0 || h != t.hr[start] {
+			start, heldMs = i, 0
+		}
+		heldMs += m.WeightMs[i]
+		last := i+1 == len(t.hr) || t.hr[i+1] != h || m.HRFlags[i+1] != schema.HROK || m.WeightMs[i+1] == 0
+		if last && heldMs > stuckMs && speedChanges(m.SpeedMMps[start:i+1]) {
+			return true
+		}
+	}
+	return false
+}
+
+func speedChanges(speeds []int32) bool {
+	lowest, highest := int64(math.MaxInt64), int64(math.MinInt64)
+	var sum, n int64
+	for _, v := range speeds {
+		if v == schema.Missing {
+			continue
+		}
+		lowest, highest = min(lowest, int64(v)), max(highest, int64(v))
+		sum += int64(v)
+		n++
+	}
+	if n < 2 {
+		return false
+	}
+	d := highest - lowest
+	return d >= stuckSpeedMMps && d*100*n >= stuckSpeedPercent*sum
+}
+
+// isCadenceLocked reports whether an optical sensor took the step rate for the
+// heart rate: windows in which both rise and fall together at nearly the same
+// value, lockTotalMs in all.
+func isCadenceLocked(m *Measured, t *track) bool {
+	if t.hr == nil {
+		return false
+	}
+	var w lockWindow
+	for i, strides := range t.cadence {
+		if m.HRFlags[i] != schema.HROK || strides <= 0 || strides > lockHighestCadence {
+			continue
+		}
+		block := (t.timeMs[i] - t.fromMs) / lockBlockMs
+		if block < w.block {
+			continue // outside the session
+		}
+		w.moveTo(block)
+		w.sums[block%lockWindowBlocks].add(float64(t.hr[i]), float64(strides)/50)
+	}
+	w.close()
+	return w.lockedMs >= lockTotalMs
+}
+
+// lockWindow moves over a session block by block.
+type lockWindow struct {
+	block    int64 // the one being filled
+	sums     [lockWindowBlocks]lockSums
+	counted  int64 // blocks before this one are in lockedMs already
+	lockedMs int64
+}
+
+func (w *lockWindow) moveTo(block int64) {
+	if block == w.block {
+		return
+	}
+	w.close()
+	for b := max(w.block+1, block-lockWindowBlocks+1); b <= block; b++ {
+		w.sums[b%lockWindowBlocks] = lockSums{}
+	}
+	w.block = block
+}
+
+// close judges the window that ends with the current block.
+func (w *lockWindow) close() {
+	var all lockSums
+	for _, s := range w.sums {
+		all.n += s.n
+		all.close += s.close
+		all.x += s.x
+		all.y += s.y
+		all.xx += s.xx
+		all.yy += s.yy
+		all.xy += s.xy
+	}
+	if !all.locked() {
+		return
+	}
+	from := max(w.counted, w.block-lockWindowBlocks+1, 0)
+	w.lockedMs += (w.block + 1 - from) * lockBlockMs
+	w.counted = w.block + 1
+}
+
+// lockSums holds the sums over heart rate x and steps per minute y.
+type lockSums struct {
+	n, close         float64
+	x, y, xx, yy, xy float64
+}
+
+func (s *lockSums) add(bpm, steps float64) {
+	s.n++
+	s.x += bpm
+	s.y += steps
+	s.xx += bpm * bpm
+	s.yy += steps * steps
+	s.xy += bpm * steps
+	if math.Abs(bpm-steps)*100 <= lockDifference100 {
+		s.close++
+	}
+}
+
+// locked reports whether most values are close (their median is) and Pearson's
+// correlation is high.
+func (s *lockSums) locked() bool {
+	if s.n < lockMinSamples || s.close*2 <= s.n {
+		return false
+	}
+	vx, vy := s.n*s.xx-s.x*s.x, s.n*s.yy-s.y*s.y
+	if vx <= 0 || vy <= 0 {
+		return false
+	}
+	return (s.n*s.xy-s.x*s.y)/math.Sqrt(vx*vy) >= lockPearson
+}
