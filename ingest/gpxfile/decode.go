@@ -1,0 +1,208 @@
+package gpxfile
+
+import (
+	"context"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+
+	"github.com/tkrajina/gpxgo/gpx"
+
+	"plodwatch/schema"
+)
+
+// DecoderVersion grows whenever the same bytes decode to something else.
+const DecoderVersion uint32 = 1
+
+// Limits of a file. Beyond fileBytes it is rejected; the others end the walk
+// and what was complete by then is kept.
+const (
+	maxFileBytes  = 256 << 20
+	maxPoints     = 5_000_000
+	maxDepth      = 64
+	maxTokenBytes = 4 << 20 // one tag with its attributes, or one text
+	maxTracks     = 10_000
+	maxSessions   = 1000
+	maxResyncs    = 10_000
+	maxValueText  = 128 // bytes of a value's text
+	chunkPoints   = 2048
+	maxTimeMs     = 7_258_118_400_000 // 2200-01-01
+)
+
+// limits are the bounds above, so that tests can lower them.
+type limits struct {
+	fileBytes, tokenBytes  int64
+	points, depth, resyncs int
+	tracks, sessions       int
+	chunkPoints            int
+}
+
+func defaultLimits() limits {
+	return limits{
+		fileBytes: maxFileBytes, tokenBytes: maxTokenBytes, points: maxPoints, depth: maxDepth,
+		resyncs: maxResyncs, tracks: maxTracks, sessions: maxSessions, chunkPoints: chunkPoints,
+	}
+}
+
+// Decoder decodes GPX files. It has no state and is safe for concurrent use.
+type Decoder struct{}
+
+// Decode is the function Decode of this package; size is not needed.
+func (Decoder) Decode(ctx context.Context, r io.Reader, _ int64) (*schema.Recording, error) {
+	return Decode(ctx, r)
+}
+
+// Decode reads a GPX file of at most 256 MiB and 5 million track points.
+//
+// Every track becomes a session; tracks of the same type that follow one
+// another within 5 minutes become one, and a jump of the clock by more than
+// 24 hours cuts a session in two. Routes and waypoints are not activities:
+// a file without a track point that has a usable time is a *schema.Refusal
+// with the outcome skipped, and the Recording beside it holds the raw counts.
+// A damaged file of which points could be kept comes back as salvaged. Errors
+// of r and ctx are wrapped.
+func Decode(ctx context.Context, r io.Reader) (*schema.Recording, error) {
+	return decode(ctx, r, defaultLimits())
+}
+
+func decode(ctx context.Context, r io.Reader, lim limits) (*schema.Recording, error) {
+	src, err := newSource(r, lim)
+	if err != nil {
+		return nil, readError(err, lim)
+	}
+	scan := newScanner(src, lim)
+	tracks := trackList{lim: lim}
+	for !scan.done {
+		if err := ctx.Err(); err != nil {
+			return nil, fmt.Errorf("decode gpx at byte %d: %w", src.offset, err)
+		}
+		if err := decodeChunk(scan, &tracks); err != nil {
+			return nil, err
+		}
+		if tracks.over {
+			scan.over = true
+			break
+		}
+	}
+	rec := &schema.Recording{
+		Format: schema.FormatGPX, DecoderVersion: DecoderVersion,
+		Raw: scan.raw, Unassigned: tracks.unassigned, DroppedValues: scan.dropped,
+	}
+	if fatal := scan.fatal; fatal != nil {
+		refusal := schema.AsRefusal(fatal)
+		if refusal == nil {
+			return nil, readError(fatal, lim)
+		}
+		if refusal.Reason != schema.ReasonMalformed {
+			return rec, fatal
+		}
+	}
+	return finish(rec, scan, &tracks)
+}
+
+// readError tells a file beyond the limit from an error of the reader.
+func readError(err error, lim limits) error {
+	if errors.Is(err, errTooLarge) {
+		return schema.Reject(schema.ReasonTooLarge, fmt.Sprintf("more than %d bytes", lim.fileBytes))
+	}
+	return fmt.Errorf("read gpx: %w", err)
+}
+
+// decodeChunk has gpxgo decode the next points and adds them to tracks.
+func decodeChunk(scan *scanner, tracks *trackList) error {
+	scan.nextChunk()
+	doc, err := gpx.ParseDecoder(xml.NewTokenDecoder(scan), []byte(`<gpx version="1.1"`))
+	if err != nil {
+		return fmt.Errorf("decode gpx before byte %d: %w", scan.src.offset, err)
+	}
+	return tracks.add(doc, scan)
+}
+
+// add takes the points of one chunk.
+func (l *trackList) add(doc *gpx.GPX, scan *scanner) error {
+	extras, segs := scan.extras, scan.newSeg
+	if len(doc.Tracks) != len(scan.newTrk) {
+		return fmt.Errorf("decode gpx: %d tracks where %d were read", len(doc.Tracks), len(scan.newTrk))
+	}
+	for i := range doc.Tracks {
+		track := &doc.Tracks[i]
+		if scan.newTrk[i] {
+			l.beginTrack()
+		}
+		l.typeIs(track.Type)
+		for k := range track.Segments {
+			points := track.Segments[k].Points
+			if len(segs) == 0 || len(points) > len(extras) {
+				return errors.New("decode gpx: more points than were read")
+			}
+			if segs[0] {
+				l.beginSegment()
+			}
+			if err := l.addPoints(points, extras[:len(points)]); err != nil {
+				return err
+			}
+			extras, segs = extras[len(points):], segs[1:]
+		}
+	}
+	if len(extras) > 0 {
+		return fmt.Errorf("decode gpx: %d points are missing", len(extras))
+	}
+	return nil
+}
+
+func (l *trackList) addPoints(points []gpx.GPXPoint, extras []beside) error {
+	for i := range points {
+		p, b := &points[i], &extras[i]
+		if !b.hasTime {
+			l.unassigned++
+			continue
+		}
+		if p.Timestamp.Unix() != floorSecond(b.clock.ms) {
+			return fmt.Errorf("decode gpx: time %d came back as %d", floorSecond(b.clock.ms), p.Timestamp.Unix())
+		}
+		t := l.timed(b.clock)
+		if t == nil {
+			return nil
+		}
+		cols := &t.cols
+		if b.hasPos {
+			cols.set(&cols.LatE7, scaled(p.Latitude, 1e7))
+			cols.set(&cols.LonE7, scaled(p.Longitude, 1e7))
+		}
+		if p.Elevation.NotNull() {
+			cols.set(&cols.AltitudeCm, scaled(p.Elevation.Value(), 100))
+		}
+		for n := range p.Extensions.Nodes {
+			setExtension(cols, &p.Extensions.Nodes[n])
+		}
+	}
+	return nil
+}
+
+func setExtension(cols *columns, node *gpx.ExtensionNode) {
+	v, ok := parseFloat([]byte(node.Data))
+	if !ok {
+		return
+	}
+	switch node.XMLName.Local {
+	case "hr":
+		if bpm := bpmOf(v); bpm > 0 {
+			cols.setHR(bpm)
+		}
+	case "speed":
+		cols.set(&cols.SpeedMMps, scaled(v, 1000))
+	case "cad":
+		cols.set(&cols.Cadence100, scaled(v, 100))
+	case "power":
+		cols.set(&cols.PowerW, scaled(v, 1))
+	case "atemp":
+		cols.set(&cols.TempDeciC, scaled(v, 10))
+	case "distance":
+		cols.set(&cols.DistanceCm, scaled(v, 100))
+	}
+}
+
+// bpmOf rounds a checked heart rate to whole beats per minute.
+func bpmOf(v float64) uint8 { return uint8(math.Round(v)) }

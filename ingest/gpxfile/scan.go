@@ -1,0 +1,492 @@
+package gpxfile
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"plodwatch/schema"
+)
+
+// beside is what travels beside a point that was handed to gpxgo.
+type beside struct {
+	clock   clock
+	hasTime bool
+	hasPos  bool
+}
+
+// scanner walks a document and is the xml.TokenReader that gpxgo reads from:
+// each call of nextChunk allows one more document of at most chunkPoints
+// points, made of complete points with checked values only.
+type scanner struct {
+	src *source
+	dec *xml.Decoder
+	lim limits
+
+	stack   []string // local names of the open elements
+	rooted  bool     // a gpx element has been seen
+	trkAt   int      // depth of the open trk, 0 = none
+	segAt   int      // depth of the open trkseg, 0 = none
+	pointAt int      // depth of the open trkpt, 0 = none
+	valueAt int      // depth of the open value element, 0 = none
+	ofTrack bool     // the open value is the track's type
+
+	channel channel
+	text    []byte
+	values  [chCount][]byte
+	lat     string
+	lon     string
+
+	words   words
+	queue   []xml.Token
+	next    int
+	arena   []byte
+	attrs   [2]xml.Attr
+	extras  []beside // of the points in the current chunk, in order
+	opened  bool     // the current chunk has its gpx element
+	ended   bool     // the current chunk is complete
+	trkOut  bool     // the current chunk has an open trk
+	segOut  bool     // the current chunk has an open trkseg
+	freshT  bool     // no point of the open track has been emitted
+	freshS  bool     // no point of the open segment has been emitted
+	newTrk  []bool   // for each trk in the chunk: it begins here
+	newSeg  []bool   // for each trkseg in the chunk: it begins here
+	typ     []byte   // of the open track, not emitted yet
+	done    bool     // the document is at its end
+	fatal   error    // what ended it, when that was not its end
+	creator string
+
+	raw       schema.RawCounts
+	routes    int
+	waypoints int
+	dropped   int
+	resyncs   int
+	truncated bool
+	corrupt   bool
+	over      bool
+}
+
+func newScanner(src *source, lim limits) *scanner {
+	s := &scanner{src: src, lim: lim, words: newWords()}
+	s.newDecoder()
+	return s
+}
+
+func (s *scanner) newDecoder() {
+	s.dec = xml.NewDecoder(s.src)
+	s.dec.Strict = false
+	// The source has converted the encoding already.
+	s.dec.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil }
+}
+
+// nextChunk begins the next document for gpxgo.
+func (s *scanner) nextChunk() {
+	s.queue, s.next = s.queue[:0], 0
+	s.extras, s.newTrk, s.newSeg = s.extras[:0], s.newTrk[:0], s.newSeg[:0]
+	s.opened, s.trkOut, s.segOut, s.ended = false, false, false, false
+}
+
+// Token implements xml.TokenReader for gpxgo's decoder.
+func (s *scanner) Token() (xml.Token, error) {
+	for s.next == len(s.queue) {
+		s.queue, s.next = s.queue[:0], 0
+		if s.ended {
+			return nil, io.EOF
+		}
+		switch {
+		case !s.opened:
+			s.opened = true
+			s.queue = append(s.queue, s.words.gpx)
+		case s.done || len(s.extras) >= s.lim.chunkPoints:
+			s.endChunk()
+		default:
+			s.step()
+		}
+	}
+	t := s.queue[s.next]
+	s.next++
+	return t, nil
+}
+
+func (s *scanner) endChunk() {
+	s.closeTrack()
+	s.queue = append(s.queue, s.words.gpxEnd)
+	s.ended = true
+}
+
+// step reads one token of the document.
+func (s *scanner) step() {
+	s.src.beginToken()
+	token, err := s.dec.RawToken()
+	if err != nil {
+		s.fail(err)
+		return
+	}
+	switch t := token.(type) {
+	case xml.StartElement:
+		s.start(t)
+	case xml.EndElement:
+		s.end(t.Name.Local)
+	case xml.CharData:
+		if s.valueAt > 0 && len(s.text) <= maxValueText {
+			s.text = append(s.text, t...)
+		}
+	case xml.Directive:
+		if bytes.Contains(bytes.ToUpper(t), []byte("<!ENTITY")) {
+			s.stop(schema.Reject(schema.ReasonEntities, "the document defines entities of its own"))
+		}
+	}
+}
+
+// fail deals with an error of the XML decoder: the end of the file, an error of
+// the reader, or something that is not XML, after which reading goes on at the
+// next tag.
+func (s *scanner) fail(err error) {
+	var syntax *xml.SyntaxError
+	switch {
+	case s.src.err != nil && !errors.Is(s.src.err, io.EOF):
+		s.stop(s.src.err)
+		return
+	case errors.Is(err, io.EOF), s.src.err != nil && s.src.pos == s.src.end:
+		s.truncated = len(s.stack) > 0 || !errors.Is(err, io.EOF)
+		s.stop(nil)
+		return
+	case errors.Is(err, errTokenTooLong):
+		s.corrupt = true
+		s.stop(s.malformed(fmt.Sprintf("tag or text longer than %d bytes", s.lim.tokenBytes)))
+		return
+	case !errors.As(err, &syntax):
+		s.stop(fmt.Errorf("read xml at byte %d: %w", s.src.offset, err))
+		return
+	}
+	s.corrupt = true
+	s.resyncs++
+	if s.resyncs > s.lim.resyncs || !s.rooted && s.resyncs > 1 {
+		s.stop(s.malformed("not XML"))
+		return
+	}
+	if err := s.src.toTagStart(); err != nil {
+		s.fail(err)
+		return
+	}
+	s.newDecoder()
+}
+
+func (s *scanner) malformed(what string) error {
+	return schema.Reject(schema.ReasonMalformed, fmt.Sprintf("%s at byte %d", what, s.src.offset))
+}
+
+// stop ends the walk. What was complete by then stays.
+func (s *scanner) stop(err error) {
+	s.done, s.fatal = true, err
+}
+
+func (s *scanner) start(t xml.StartElement) {
+	if len(s.stack) == 0 {
+		if t.Name.Local != "gpx" {
+			if !s.rooted {
+				s.stop(s.malformed("root element is not gpx"))
+			}
+			s.corrupt = true
+			return
+		}
+		s.rooted = true
+		if s.creator == "" {
+			s.creator = attr(t.Attr, "creator")
+		}
+	}
+	s.stack = append(s.stack, t.Name.Local)
+	depth := len(s.stack)
+	if depth > s.lim.depth {
+		s.corrupt = true
+		s.stop(s.malformed(fmt.Sprintf("elements nested deeper than %d", s.lim.depth)))
+		return
+	}
+	if s.pointAt > 0 && t.Name.Local != "trkpt" {
+		if c := channelOf(t.Name.Local, depth == s.pointAt+1); c != chNone {
+			s.channel, s.valueAt, s.ofTrack, s.text = c, depth, false, s.text[:0]
+		}
+		return
+	}
+	s.startOutsidePoint(t, depth)
+}
+
+func (s *scanner) startOutsidePoint(t xml.StartElement, depth int) {
+	switch t.Name.Local {
+	case "trk":
+		s.raw.Sessions++
+		if s.trkAt > 0 { // its end is missing
+			s.corrupt = true
+			s.closeTrack()
+		}
+		s.beginTrack(depth)
+	case "trkseg":
+		s.beginSegment(depth)
+	case "trkpt":
+		s.beginPoint(t, depth)
+	case "rte":
+		s.routes++
+	case "wpt":
+		s.waypoints++
+	case "type":
+		if s.trkAt > 0 && depth == s.trkAt+1 {
+			s.valueAt, s.ofTrack, s.text = depth, true, s.text[:0]
+		}
+	}
+}
+
+func (s *scanner) beginTrack(depth int) {
+	s.trkAt, s.segAt = depth, 0
+	s.freshT, s.typ = true, s.typ[:0]
+}
+
+func (s *scanner) beginSegment(depth int) {
+	if s.trkAt == 0 { // a segment without its track
+		s.corrupt = true
+		s.beginTrack(depth)
+	}
+	if s.segAt > 0 {
+		s.corrupt = true
+		s.closeSegment()
+	}
+	s.segAt, s.freshS = depth, true
+}
+
+func (s *scanner) beginPoint(t xml.StartElement, depth int) {
+	if s.pointAt > 0 { // the end of the point before is missing
+		s.corrupt = true
+	}
+	if s.trkAt == 0 || s.segAt == 0 { // no segment around it: until its parent ends
+		s.beginSegment(depth - 1)
+	}
+	s.pointAt, s.valueAt = depth, 0
+	s.arena = s.arena[:0]
+	s.lat, s.lon = attr(t.Attr, "lat"), attr(t.Attr, "lon")
+	for c := range s.values {
+		s.values[c] = nil
+	}
+}
+
+func (s *scanner) end(local string) {
+	i := len(s.stack) - 1
+	for i >= 0 && s.stack[i] != local {
+		i--
+	}
+	if i != len(s.stack)-1 { // ends of other elements are missing, or this one's start
+		s.corrupt = true
+	}
+	if i < 0 {
+		return
+	}
+	for depth := len(s.stack); depth > i; depth-- {
+		s.leave(depth, depth == i+1)
+		s.stack = s.stack[:depth-1]
+	}
+}
+
+// leave closes the element at depth. whole is false when its end tag is
+// missing.
+func (s *scanner) leave(depth int, whole bool) {
+	if depth == s.valueAt {
+		if whole {
+			s.endValue()
+		}
+		s.valueAt = 0
+	}
+	if depth == s.pointAt {
+		s.pointAt = 0
+		if whole {
+			s.endPoint()
+		}
+	}
+	if depth == s.segAt {
+		s.segAt = 0
+		s.closeSegment()
+	}
+	if depth == s.trkAt {
+		s.trkAt = 0
+		s.closeTrack()
+	}
+}
+
+func (s *scanner) endValue() {
+	text := bytes.TrimSpace(s.text)
+	switch {
+	case len(text) == 0:
+	case s.ofTrack && len(text) <= maxValueText:
+		s.typ = append(s.typ[:0], text...)
+		if s.trkOut {
+			s.emitType()
+		}
+	case s.ofTrack: // prose
+	case len(text) > maxValueText:
+		s.dropped++
+	case s.values[s.channel] == nil: // the first one wins
+		s.values[s.channel] = s.hold(text)
+	}
+}
+
+// hold copies b to where it stays unchanged until the next point.
+func (s *scanner) hold(b []byte) []byte {
+	from := len(s.arena)
+	s.arena = append(s.arena, b...)
+	return s.arena[from:len(s.arena):len(s.arena)]
+}
+
+// endPoint emits a complete point.
+func (s *scanner) endPoint() {
+	if s.raw.Records >= s.lim.points {
+		s.over = true
+		s.stop(nil)
+		return
+	}
+	s.raw.Records++
+	var b beside
+	b.hasPos = s.takePosition()
+	b.clock, b.hasTime = s.takeTime()
+	s.extras = append(s.extras, b)
+	s.openSegment()
+
+	lat, lon := "0", "0"
+	if b.hasPos {
+		lat, lon = s.lat, s.lon
+	}
+	s.attrs = [2]xml.Attr{{Name: s.words.lat, Value: lat}, {Name: s.words.lon, Value: lon}}
+	s.queue = append(s.queue, xml.StartElement{Name: s.words.point, Attr: s.attrs[:]})
+	if s.takeNumber(chEle) {
+		s.emitText(s.words.ele, s.values[chEle], s.words.eleEnd)
+	}
+	if b.hasTime {
+		at := time.Unix(floorSecond(b.clock.ms), 0).UTC()
+		from := len(s.arena)
+		s.arena = at.AppendFormat(s.arena, gpxgoTime)
+		s.emitText(s.words.time, s.arena[from:len(s.arena):len(s.arena)], s.words.timeEnd)
+	}
+	s.emitExtensions()
+	s.queue = append(s.queue, s.words.pointEnd)
+}
+
+// emitExtensions emits the values that GPX keeps in extensions, each under
+// one name of ours.
+func (s *scanner) emitExtensions() {
+	open := false
+	for c := chHR; c < chCount; c++ {
+		if !s.takeNumber(c) {
+			continue
+		}
+		if !open {
+			open = true
+			s.queue = append(s.queue, s.words.ext)
+		}
+		s.emitText(s.words.chans[c], s.values[c], s.words.chanEnds[c])
+	}
+	if open {
+		s.queue = append(s.queue, s.words.extEnd)
+	}
+}
+
+// takeNumber reports whether the point has a usable value of channel c, and
+// counts.
+func (s *scanner) takeNumber(c channel) bool {
+	if s.values[c] == nil {
+		return false
+	}
+	v, what := checkNumber(c, s.values[c])
+	if what == drop {
+		s.dropped++
+	}
+	if c == chHR && what == keep {
+		s.raw.HRRecords++
+		s.raw.HRSum += int64(bpmOf(v))
+	}
+	return what == keep
+}
+
+func (s *scanner) takePosition() bool {
+	what := position(s.lat, s.lon)
+	if what == drop {
+		s.dropped++
+	}
+	return what == keep
+}
+
+// takeTime parses the time of the point. A time at or before 1970 comes from a
+// device that did not know it.
+func (s *scanner) takeTime() (clock, bool) {
+	if s.values[chTime] == nil {
+		return clock{}, false
+	}
+	c, ok := parseClock(s.values[chTime])
+	if !ok || floorSecond(c.ms) <= 0 || c.ms >= maxTimeMs {
+		s.dropped++
+		return clock{}, false
+	}
+	sec := floorSecond(c.ms)
+	if s.raw.FirstUnix == 0 || sec < s.raw.FirstUnix {
+		s.raw.FirstUnix = sec
+	}
+	s.raw.LastUnix = max(s.raw.LastUnix, sec)
+	return c, true
+}
+
+func (s *scanner) closeTrack() {
+	if !s.trkOut {
+		return
+	}
+	s.closeSegment()
+	s.queue = append(s.queue, s.words.trkEnd)
+	s.trkOut = false
+}
+
+// openSegment emits the elements around the point that comes next.
+func (s *scanner) openSegment() {
+	if !s.trkOut {
+		s.queue = append(s.queue, s.words.trk)
+		s.newTrk = append(s.newTrk, s.freshT)
+		s.trkOut, s.freshT = true, false
+		if len(s.typ) > 0 {
+			s.emitType()
+		}
+	}
+	if !s.segOut {
+		s.queue = append(s.queue, s.words.seg)
+		s.newSeg = append(s.newSeg, s.freshS)
+		s.segOut, s.freshS = true, false
+	}
+}
+
+func (s *scanner) emitType() {
+	s.emitText(s.words.typ, s.typ, s.words.typEnd)
+}
+
+func (s *scanner) closeSegment() {
+	if !s.segOut {
+		return
+	}
+	s.queue = append(s.queue, s.words.segEnd)
+	s.segOut = false
+}
+
+func (s *scanner) emitText(start xml.Token, text []byte, end xml.Token) {
+	s.queue = append(s.queue, start, xml.CharData(text), end)
+}
+
+// attr returns the value of the attribute with this local name.
+func attr(attrs []xml.Attr, local string) string {
+	for i := range attrs {
+		if attrs[i].Name.Local == local {
+			return attrs[i].Value
+		}
+	}
+	return ""
+}
+
+func floorSecond(ms int64) int64 {
+	if ms < 0 {
+		return (ms - 999) / 1000
+	}
+	return ms / 1000
+}
