@@ -28,7 +28,6 @@ type Delivery struct {
 	puller    *Puller
 	delivered uint64
 	sequence  uint64
-	stream    string
 }
 
 // Data returns the message's bytes.

@@ -16,34 +16,32 @@ const (
 	// defaultAckWait is what the server takes when a consumer says nothing.
 	defaultAckWait = 30 * time.Second
 
-	// pullExpires is how long one request for messages stands at the server.
-	pullExpires = 10 * time.Second
-
-	// reopenPause is how long a puller waits before it asks again for a
-	// consumer that has gone.
-	reopenPause = time.Second
+	// troublePause is how long a puller waits after an error before it asks
+	// the server again.
+	troublePause = 500 * time.Millisecond
 )
 
 // Puller takes messages from one durable consumer and keeps those in hand
 // alive: every third of the consumer's AckWait the server is told that they are
-// being worked on, so that work may take as long as it must.
+// being worked on, so that work may take as long as it must. It is safe for
+// concurrent use.
 //
-// It asks for a message only when Next does. Messages fetched ahead would wait
-// without a sign of life, come back to others, and look like repeated failures.
+// It asks for one message at a time and only when Next does. Messages fetched
+// ahead would wait without a sign of life, come back to others, and look like
+// repeated failures. (The client's iterator cannot be had without fetching
+// ahead: with room for one message, a status message in its place makes it
+// drop the real one.)
 type Puller struct {
 	consumer jetstream.Consumer
 	ackWait  time.Duration
 	log      *slog.Logger
 
-	reader sync.Mutex // one Next at a time
+	mu     sync.Mutex
+	inHand map[*Delivery]struct{} // nil when closed
 
-	mu       sync.Mutex
-	messages jetstream.MessagesContext
-	inHand   map[*Delivery]struct{}
-
-	stop      chan struct{}
-	closeOnce sync.Once
-	beating   sync.WaitGroup
+	ctx     context.Context //nolint:containedctx // ended by Close, which waiting Nexts must notice
+	cancel  context.CancelFunc
+	beating chan struct{} // closed when the goroutine has ended
 }
 
 // NewPuller opens a consumer that Provision has made. The caller closes the
@@ -62,94 +60,74 @@ func NewPuller(ctx context.Context, js jetstream.JetStream, stream, consumer str
 		ackWait:  ackWait,
 		log:      log.With("stream", stream),
 		inHand:   make(map[*Delivery]struct{}),
-		stop:     make(chan struct{}),
+		beating:  make(chan struct{}),
 	}
-	if p.messages, err = p.open(); err != nil {
-		return nil, err
-	}
-	p.beating.Add(1)
+	p.ctx, p.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	go func() {
-		defer p.beating.Done()
+		defer close(p.beating)
 		p.beat()
 	}()
 	return p, nil
-}
-
-func (p *Puller) open() (jetstream.MessagesContext, error) {
-	messages, err := p.consumer.Messages(jetstream.PullMaxMessages(1), jetstream.PullExpiry(pullExpires))
-	if err != nil {
-		return nil, fmt.Errorf("pull messages: %w", err)
-	}
-	return messages, nil
 }
 
 // Next waits for a message and takes it in hand. It returns ctx's error, or
 // ErrClosed after Close or when the connection is closed for good; anything
 // else is waited out.
 func (p *Puller) Next(ctx context.Context) (*Delivery, error) {
-	p.reader.Lock()
-	defer p.reader.Unlock()
+	waiting, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(p.ctx, cancel)()
 	for {
-		msg, err := p.current().Next(jetstream.NextContext(ctx))
-		switch {
-		case err == nil:
-			return p.take(msg), nil
-		case ctx.Err() != nil:
-			return nil, fmt.Errorf("wait for a message: %w", ctx.Err())
-		case p.isClosed(), errors.Is(err, nats.ErrConnectionClosed), errors.Is(err, jetstream.ErrConnectionClosed):
-			return nil, fmt.Errorf("wait for a message: %w", ErrClosed)
-		case errors.Is(err, jetstream.ErrNoHeartbeat):
-			continue // the next call asks the server anew
-		}
-		p.log.Warn("pulling messages was interrupted", "error", err)
-		if err := p.reopen(ctx); err != nil {
+		if err := p.ended(ctx); err != nil {
 			return nil, err
 		}
-	}
-}
-
-func (p *Puller) reopen(ctx context.Context) error {
-	p.current().Stop()
-	for {
-		timer := time.NewTimer(reopenPause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return fmt.Errorf("wait for a message: %w", ctx.Err())
-		case <-p.stop:
-			timer.Stop()
-			return fmt.Errorf("wait for a message: %w", ErrClosed)
-		}
-		messages, err := p.open()
+		msg, err := p.consumer.Next(jetstream.FetchContext(waiting))
 		if err == nil {
-			p.mu.Lock()
-			p.messages = messages
-			p.mu.Unlock()
-			return nil
+			return p.take(msg)
 		}
-		if errors.Is(err, nats.ErrConnectionClosed) {
-			return fmt.Errorf("wait for a message: %w", ErrClosed)
+		if err := p.ended(ctx); err != nil {
+			return nil, err
+		}
+		switch {
+		case errors.Is(err, nats.ErrConnectionClosed), errors.Is(err, jetstream.ErrConnectionClosed):
+			return nil, fmt.Errorf("wait for a message: %w", ErrClosed)
+		case errors.Is(err, nats.ErrTimeout), errors.Is(err, jetstream.ErrNoHeartbeat):
+			continue // nothing came; ask again
 		}
 		p.log.Warn("pulling messages was interrupted", "error", err)
+		timer := time.NewTimer(troublePause)
+		select {
+		case <-timer.C:
+		case <-waiting.Done():
+			timer.Stop()
+		}
 	}
 }
 
-func (p *Puller) current() jetstream.MessagesContext {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.messages
+func (p *Puller) ended(ctx context.Context) error {
+	if p.ctx.Err() != nil {
+		return fmt.Errorf("wait for a message: %w", ErrClosed)
+	}
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("wait for a message: %w", err)
+	}
+	return nil
 }
 
-func (p *Puller) take(msg jetstream.Msg) *Delivery {
-	d := &Delivery{msg: msg, puller: p}
-	if meta, err := msg.Metadata(); err == nil {
-		d.delivered, d.sequence, d.stream = meta.NumDelivered, meta.Sequence.Stream, meta.Stream
+func (p *Puller) take(msg jetstream.Msg) (*Delivery, error) {
+	meta, err := msg.Metadata()
+	if err != nil {
+		return nil, fmt.Errorf("read message metadata: %w", err)
 	}
+	d := &Delivery{msg: msg, puller: p, delivered: meta.NumDelivered, sequence: meta.Sequence.Stream}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.inHand == nil {
+		_ = msg.Nak()
+		return nil, fmt.Errorf("wait for a message: %w", ErrClosed)
+	}
 	p.inHand[d] = struct{}{}
-	return d
+	return d, nil
 }
 
 func (p *Puller) release(d *Delivery) {
@@ -165,7 +143,7 @@ func (p *Puller) beat() {
 	for {
 		select {
 		case <-ticker.C:
-		case <-p.stop:
+		case <-p.ctx.Done():
 			return
 		}
 		p.mu.Lock()
@@ -178,44 +156,15 @@ func (p *Puller) beat() {
 	}
 }
 
-func (p *Puller) isClosed() bool {
-	select {
-	case <-p.stop:
-		return true
-	default:
-		return false
-	}
-}
-
-// Close stops pulling, gives back at once what is still in hand and what has
-// arrived unread, and ends the Puller's goroutine. A Next that is waiting
-// returns ErrClosed.
+// Close stops pulling, gives back at once what is still in hand, and ends the
+// Puller's goroutine. A Next that is waiting returns ErrClosed.
 func (p *Puller) Close() {
-	p.closeOnce.Do(func() {
-		close(p.stop)
-		p.current().Drain()
-		p.beating.Wait()
-		p.giveBack()
-	})
-}
-
-func (p *Puller) giveBack() {
-	p.reader.Lock()
-	defer p.reader.Unlock()
-	messages := p.current()
-	messages.Drain() // again: reopen may have come in between
-	for {
-		msg, err := messages.Next(jetstream.NextMaxWait(time.Second))
-		if err != nil {
-			break
-		}
-		_ = msg.Nak()
-	}
-	messages.Stop()
+	p.cancel()
+	<-p.beating
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for d := range p.inHand {
 		_ = d.msg.Nak()
 	}
-	clear(p.inHand)
+	p.inHand = nil
 }

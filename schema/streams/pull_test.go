@@ -3,6 +3,7 @@ package streams_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -250,6 +251,39 @@ func waitFor(t *testing.T, what string, condition func() bool) {
 		case <-ticker.C:
 		case <-deadline:
 			t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
+
+func BenchmarkPull(b *testing.B) {
+	q := newQueue(b, streams.DefaultLayout())
+	publisher, err := streams.NewPublisher(q.conn, streams.PublisherConfig{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer publisher.Close()
+	puller, err := streams.NewPuller(b.Context(), q.js, streams.Exports, streams.Worker, slog.New(slog.DiscardHandler))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer puller.Close()
+	batch := publisher.Begin()
+	for i := range b.N {
+		if err := batch.Publish(b.Context(), streams.Message{Subject: jobSubject(byte(i))}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := batch.Flush(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	b.ResetTimer()
+	for range b.N {
+		d, err := puller.Next(b.Context())
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := d.Confirm(b.Context()); err != nil {
+			b.Fatal(err)
 		}
 	}
 }
