@@ -16,17 +16,21 @@ type cut struct {
 
 // cutsOf returns the session's pauses and breaks in ascending order without
 // overlap; where both hold, it is a pause.
-func cutsOf(s *schema.Session, t *track) []cut {
+func cutsOf(s *schema.Session, t *track, limitMs int64) []cut {
 	if len(s.TimerEvents) == 0 && len(s.Breaks) == 0 {
 		return nil
 	}
-	pauses := merged(pausesOf(s.TimerEvents, t), t)
+	pauses := merged(pausesOf(s.TimerEvents, t, limitMs), t)
 	breaks := merged(slices.Clone(s.Breaks), t)
 	cuts := make([]cut, 0, len(pauses)+len(breaks))
+	ahead := pauses // those that end after the current break begins
 	for _, b := range breaks {
-		for _, p := range pauses {
-			if p.ToMs <= b.FromMs || p.FromMs >= b.ToMs {
-				continue
+		for len(ahead) > 0 && ahead[0].ToMs <= b.FromMs {
+			ahead = ahead[1:]
+		}
+		for _, p := range ahead {
+			if p.FromMs >= b.ToMs {
+				break
 			}
 			if p.FromMs > b.FromMs {
 				cuts = append(cuts, cut{schema.Interval{FromMs: b.FromMs, ToMs: p.FromMs}, CauseGap})
@@ -46,35 +50,49 @@ func cutsOf(s *schema.Session, t *track) []cut {
 
 // pausesOf turns timer events into pauses. A stop lasts until the next start or
 // the next sample after it, whichever comes first: files exist with one stop
-// and hours of samples behind it.
-func pausesOf(events []schema.TimerEvent, t *track) []schema.Interval {
-	sorted := slices.IsSortedFunc(events, compareEvents)
-	if !sorted {
+// and hours of samples behind it. Some watches write one sample more after the
+// stop; what is empty for longer than limitMs from there to the start is paused
+// too, not a gap.
+func pausesOf(events []schema.TimerEvent, t *track, limitMs int64) []schema.Interval {
+	if !slices.IsSortedFunc(events, compareEvents) {
 		events = slices.Clone(events)
 		slices.SortStableFunc(events, compareEvents)
 	}
 	var pauses []schema.Interval
+	starts := 0 // index of the next start
 	for i, e := range events {
 		if !e.Stop {
 			continue
 		}
-		end := t.toMs
-		for _, later := range events[i+1:] {
-			if !later.Stop {
-				end = min(end, later.AtMs)
-				break
-			}
+		starts = max(starts, i+1)
+		for starts < len(events) && events[starts].Stop {
+			starts++
+		}
+		startMs, nextMs, started := t.toMs, t.toMs, starts < len(events)
+		if started {
+			startMs, nextMs = min(t.toMs, events[starts].AtMs), events[i+1].AtMs
 		}
 		k, found := slices.BinarySearch(t.timeMs, e.AtMs)
 		if found {
 			k++ // a sample at the very instant of the stop is not the next one
 		}
-		if k < len(t.timeMs) {
-			end = min(end, t.timeMs[k])
+		pauses = append(pauses, schema.Interval{FromMs: e.AtMs, ToMs: t.sampleOr(k, startMs)})
+		for ; started && k < len(t.timeMs) && t.timeMs[k] < nextMs; k++ {
+			empty := schema.Interval{FromMs: t.timeMs[k], ToMs: t.sampleOr(k+1, startMs)}
+			if empty.ToMs-empty.FromMs > limitMs {
+				pauses = append(pauses, empty)
+			}
 		}
-		pauses = append(pauses, schema.Interval{FromMs: e.AtMs, ToMs: end})
 	}
 	return pauses
+}
+
+// sampleOr returns the instant of sample k or ms, whichever comes first.
+func (t *track) sampleOr(k int, ms int64) int64 {
+	if k < len(t.timeMs) {
+		return min(ms, t.timeMs[k])
+	}
+	return ms
 }
 
 // merged clamps intervals to the session, drops empty ones, sorts them and

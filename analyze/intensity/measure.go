@@ -13,8 +13,9 @@ func Measure(s *schema.Session) *Measured {
 		HRFlags:  flagHeartRate(t.timeMs, t.hr),
 		WeightMs: make([]int64, len(t.timeMs)),
 	}
-	cuts := cutsOf(s, &t)
-	gaps := integrate(m, &t, cuts, gapLimit(&t, len(s.TimerEvents) > 0))
+	limit := gapLimit(&t, len(s.TimerEvents) > 0)
+	cuts := cutsOf(s, &t, limit)
+	gaps := integrate(m, &t, cuts, limit)
 	averageHeartRate(m, t.hr)
 	m.measureMotion(s, &t, cuts, gaps)
 	m.AscentM = ascent(s, t.altitude)

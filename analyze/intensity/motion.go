@@ -138,23 +138,33 @@ func (m *Measured) countMoving(gaps []gap, threshold int32) {
 }
 
 // ascent returns the metres climbed: the device's own figure, else the sum of
-// climbs of the altitude column that exceed ascentStepCm.
+// the altitude column's climbs between turning points; smaller ups and downs
+// than ascentStepCm are noise.
 func ascent(s *schema.Session, altitude []int32) float64 {
 	if s.Watch.AscentM > 0 {
 		return float64(s.Watch.AscentM)
 	}
-	total := int64(0)
-	low, known := int64(0), false
+	var total, low, high int64
+	known, climbing := false, false
 	for _, v := range altitude {
 		a := int64(v)
 		switch {
 		case v == schema.Missing:
-		case !known || a < low:
+		case !known:
 			low, known = a, true
-		case a-low >= ascentStepCm:
-			total += a - low
-			low = a
+		case !climbing && a-low >= ascentStepCm:
+			high, climbing = a, true
+		case !climbing:
+			low = min(low, a)
+		case high-a >= ascentStepCm: // the top is behind
+			total += high - low
+			low, climbing = a, false
+		default:
+			high = max(high, a)
 		}
+	}
+	if climbing {
+		total += high - low
 	}
 	return float64(total) / 100
 }
