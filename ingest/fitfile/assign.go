@@ -7,6 +7,9 @@ import (
 	"plodwatch/schema"
 )
 
+// day is a jump of the clock that is no pause, in ms.
+const day = 24 * 3600 * 1000
+
 // rowSet is some rows of the columns in order of time: a stretch of them as
 // they stand, or a list when they had to be sorted or picked.
 type rowSet struct {
@@ -36,17 +39,12 @@ func (r rowSet) slice(i, j int) rowSet {
 }
 
 // assign gives every row to a session and returns how many found none.
-//
-// A sole session gets all rows, several get those in their half-open windows:
-// the earliest session that covers an instant has it, and the instant at which
-// one ends belongs to it unless the next starts there.
-func (w *walk) assign(drafts []draft) (unassigned int) {
+func (w *walk) assign(drafts []draft, owners owners) (unassigned int) {
 	sets := make([]rowSet, len(drafts))
 	if len(drafts) == 1 {
-		drafts[0].sole = true
 		sets[0] = rowSet{to: w.cols.n}
 	} else {
-		unassigned = w.split(drafts, sets)
+		unassigned = w.split(sets, owners)
 	}
 	for i := range drafts {
 		unassigned += w.samples(&drafts[i], sets[i])
@@ -54,41 +52,25 @@ func (w *walk) assign(drafts []draft) (unassigned int) {
 	return unassigned
 }
 
-// split distributes the rows over the windows of several sessions.
-func (w *walk) split(drafts []draft, sets []rowSet) (unassigned int) {
-	from := make([]int64, len(drafts)) // where a window begins that the earlier ones leave
-	var reached int64
-	for i := range drafts {
-		from[i] = max(drafts[i].start, reached)
-		reached = max(reached, drafts[i].end)
-	}
-	owner := func(t int64) int {
-		k, _ := slices.BinarySearch(from, t+1)
-		for k--; k >= 0; k-- {
-			switch end := drafts[k].end; {
-			case t <= end && from[k] <= end:
-				return k
-			case from[k] <= end:
-				return -1
+// split distributes the rows over several sessions.
+func (w *walk) split(sets []rowSet, owners owners) (unassigned int) {
+	owner := make([]int16, w.cols.n)
+	counts := make([]int, len(sets))
+	for s := range w.sections {
+		rows := w.sections[s].rows
+		for i := rows[0]; i < rows[1]; i++ {
+			k := owners[s].of(w.cols.TimeMs[i])
+			owner[i] = int16(k)
+			if k < 0 {
+				unassigned++
+				continue
 			}
-			// Nothing is left of this window, the earlier ones cover it.
+			if counts[k] == 0 {
+				sets[k].from = i
+			}
+			counts[k]++
+			sets[k].to = i + 1
 		}
-		return -1
-	}
-	owners := make([]int16, w.cols.n)
-	counts := make([]int, len(drafts))
-	for i, t := range w.cols.TimeMs {
-		k := owner(t)
-		owners[i] = int16(k)
-		if k < 0 {
-			unassigned++
-			continue
-		}
-		if counts[k] == 0 {
-			sets[k].from = i
-		}
-		counts[k]++
-		sets[k].to = i + 1
 	}
 	for k := range sets {
 		if sets[k].to-sets[k].from == counts[k] {
@@ -96,7 +78,7 @@ func (w *walk) split(drafts []draft, sets []rowSet) (unassigned int) {
 		}
 		list := make([]int32, 0, counts[k])
 		for i := sets[k].from; i < sets[k].to; i++ {
-			if int(owners[i]) == k {
+			if int(owner[i]) == k {
 				list = append(list, int32(i))
 			}
 		}
@@ -108,6 +90,10 @@ func (w *walk) split(drafts []draft, sets []rowSet) (unassigned int) {
 // samples fills a draft's samples with the rows of set, sorted, one an
 // instant. Rows more than a day away from the rest are left out and counted.
 func (w *walk) samples(d *draft, set rowSet) (left int) {
+	if set.list == nil && steady(w.cols.TimeMs[set.from:set.to]) {
+		d.s.Samples = w.cols.Slice(set.from, set.to)
+		return 0
+	}
 	set, backward, twice := w.inOrder(set)
 	if backward {
 		d.flag(schema.FlagBackwardTimes)
@@ -124,6 +110,16 @@ func (w *walk) samples(d *draft, set rowSet) (left int) {
 	}
 	d.s.Samples = w.gather(set)
 	return left
+}
+
+// steady says that times go up and never jump: the usual case.
+func steady(t []int64) bool {
+	for i := 1; i < len(t); i++ {
+		if step := t[i] - t[i-1]; step <= 0 || step > day {
+			return false
+		}
+	}
+	return true
 }
 
 func (d *draft) flag(f schema.Flag) { d.s.Flags = schema.AddFlag(d.s.Flags, f) }

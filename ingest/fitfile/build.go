@@ -3,7 +3,6 @@ package fitfile
 import (
 	"cmp"
 	"slices"
-	"time"
 
 	"github.com/tormoder/fit"
 
@@ -27,7 +26,8 @@ func (w *walk) build(rec *schema.Recording) *schema.Refusal {
 		w.flag(schema.FlagSynthesisedSession)
 		drafts = []draft{w.synthesise()}
 	}
-	rec.Unassigned = w.assign(drafts)
+	own := w.owners(drafts)
+	rec.Unassigned = w.assign(drafts, own)
 	if rec.Unassigned > 0 {
 		w.flag(schema.FlagUnassignedRecords)
 	}
@@ -38,13 +38,13 @@ func (w *walk) build(rec *schema.Recording) *schema.Refusal {
 		d.s.Samples.DropEmpty()
 		covered = sinceStart(d.s.Samples.DistanceCm, covered)
 		d.close()
-		w.timerEvents(d)
 		d.s.Device = sum.device
 		d.s.UTCOffsetS, d.s.OffsetSource = sum.offset, sum.offsetSource
 		d.s.Facts = w.facts.forSport(d.s.Sport, d.s.WatchZones)
 		d.s.Ordinal = i
 	}
-	w.laps(drafts, sum)
+	w.timerEvents(drafts, own)
+	w.laps(drafts, own, sum)
 	for i := range drafts {
 		rec.Sessions[i] = drafts[i].s
 	}
@@ -89,10 +89,10 @@ func (w *walk) readSummary() summary {
 type draft struct {
 	s       schema.Session
 	section int
-	index   int // message_index
-	sole    bool
+	index   int   // message_index
 	start   int64 // its window, Unix ms; end < start = not known
 	end     int64
+	stamp   int64 // when its message says it ended, 0 = not given
 }
 
 // drafts makes a draft of every session message, in order of time.
@@ -105,7 +105,18 @@ func (w *walk) drafts(sum summary) []draft {
 		out = append(out, w.draft(m, w.notes.sessions[i], i))
 	}
 	slices.SortStableFunc(out, func(a, b draft) int { return cmp.Compare(a.start, b.start) })
+	for i := range out[:max(len(out)-1, 0)] {
+		out[i].mend(&out[i+1])
+	}
 	return out
+}
+
+// mend moves the window of a session whose start is wrong: it runs into the
+// next session although its message says that it ended before that one began.
+func (d *draft) mend(next *draft) {
+	if d.section == next.section && d.end > next.start+1000 && d.stamp <= next.start && d.stamp > 0 {
+		d.start, d.end = d.start+d.stamp-d.end, d.stamp
+	}
 }
 
 func (w *walk) draft(m *fit.SessionMsg, note sessionNote, ordinal int) draft {
@@ -125,6 +136,9 @@ func (w *walk) draft(m *fit.SessionMsg, note sessionNote, ordinal int) draft {
 	}
 	d.s.Watch = watchSummary(m)
 	d.start, d.end = w.window(m, sec, d.s.Watch.ElapsedMs)
+	if stamp, ok := fitTime(m.Timestamp); ok {
+		d.stamp = sec.ms(stamp)
+	}
 	d.s.WatchZones = w.watchZones(note.section, mesgSession, d.index, m.TimeInHrZone)
 	return d
 }
@@ -145,7 +159,8 @@ func (w *walk) window(m *fit.SessionMsg, sec *section, elapsed int64) (start, en
 	}
 	switch {
 	case elapsed > 0:
-		end = start + elapsed
+		// Starts are cut to whole seconds, so the true end may be one later.
+		end = start + (elapsed+999)/1000*1000
 	case hasStamp && sec.ms(stamp) > start:
 		end = sec.ms(stamp)
 	default:
@@ -222,6 +237,9 @@ func (w *walk) synthesise() draft {
 // close settles start and end of a session around its samples.
 func (d *draft) close() {
 	d.s.StartMs, d.s.EndMs = d.start, d.end
+	if e := d.s.Watch.ElapsedMs; e > 0 && d.end-d.start >= e && d.end-d.start < e+1000 {
+		d.s.EndMs = d.start + e // without the second that the window adds
+	}
 	t := d.s.Samples.TimeMs
 	if len(t) == 0 {
 		d.s.EndMs = max(d.s.EndMs, d.s.StartMs)
@@ -233,36 +251,47 @@ func (d *draft) close() {
 	d.s.EndMs = max(d.s.EndMs, t[len(t)-1])
 }
 
-// timerEvents gives a session the timer events of its time.
-func (w *walk) timerEvents(d *draft) {
+// timerEvents gives every timer event to the session of its time, those at a
+// seam (the stop of one, the start of the next) to both.
+func (w *walk) timerEvents(drafts []draft, own owners) {
 	for _, e := range w.timer {
-		if at := w.sections[e.section].ms(e.ts); d.sole || at >= d.s.StartMs && at <= d.s.EndMs {
-			d.s.TimerEvents = append(d.s.TimerEvents, schema.TimerEvent{AtMs: at, Stop: e.stop})
+		at := w.sections[e.section].ms(e.ts)
+		ws := own[e.section].drafts
+		for _, k := range ws {
+			if d := &drafts[k]; len(ws) == 1 || at >= d.s.StartMs && at <= d.s.EndMs {
+				if d.s.TimerEvents == nil {
+					d.s.TimerEvents = make([]schema.TimerEvent, 0, len(w.timer))
+				}
+				d.s.TimerEvents = append(d.s.TimerEvents, schema.TimerEvent{AtMs: at, Stop: e.stop})
+			}
 		}
 	}
-	slices.SortStableFunc(d.s.TimerEvents, func(a, b schema.TimerEvent) int { return cmp.Compare(a.AtMs, b.AtMs) })
+	for i := range drafts {
+		slices.SortStableFunc(drafts[i].s.TimerEvents, func(a, b schema.TimerEvent) int {
+			return cmp.Compare(a.AtMs, b.AtMs)
+		})
+	}
 }
 
-// laps gives every lap to the session in whose time it starts.
-func (w *walk) laps(drafts []draft, sum summary) {
+// laps gives every lap to the session in whose time its middle lies: the ends
+// may be a second off.
+func (w *walk) laps(drafts []draft, own owners, sum summary) {
 	for i, m := range sum.laps {
 		if i >= len(w.notes.laps) {
 			return
 		}
 		note := w.notes.laps[i]
-		sec := &w.sections[note.section]
-		lap := lapOf(m, sec)
+		lap := lapOf(m, &w.sections[note.section])
 		index := note.index
 		if index < 0 {
 			index = i
 		}
 		lap.Zones = w.watchZones(note.section, mesgLap, index, m.TimeInHrZone)
-		for k := range drafts {
-			d := &drafts[k]
-			if len(drafts) == 1 || lap.StartMs >= d.s.StartMs && lap.StartMs < max(d.s.EndMs, d.s.StartMs+1) {
-				d.s.Laps = append(d.s.Laps, lap)
-				break
+		if k := own[note.section].of((lap.StartMs + lap.EndMs) / 2); k >= 0 {
+			if drafts[k].s.Laps == nil {
+				drafts[k].s.Laps = make([]schema.Lap, 0, len(sum.laps)-i)
 			}
+			drafts[k].s.Laps = append(drafts[k].s.Laps, lap)
 		}
 	}
 }
@@ -319,5 +348,3 @@ func sinceStart(cm []int32, covered int32) int32 {
 	}
 	return last
 }
-
-const day = int64(24 * time.Hour / time.Millisecond)

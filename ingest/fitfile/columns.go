@@ -30,6 +30,7 @@ const (
 	chLongitude
 	chTemperature
 	chDeveloperHR // a developer field that stands for heart rate
+	channelCount
 )
 
 // first rows of a file for which room is made at once at most; more come by

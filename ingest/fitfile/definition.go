@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"plodwatch/schema"
 )
@@ -37,7 +38,7 @@ func (w *walk) message(at int) (int, error) {
 	body := w.data[at+1 : at+1+d.size]
 	ts, timed := w.timestamp(d, body, h, compressed)
 	if d.global == mesgRecord {
-		w.record(d, body, ts, timed)
+		w.record(d, at+1, ts, timed)
 	} else {
 		w.other(message{def: d, body: body, at: at}, ts, timed)
 	}
@@ -78,16 +79,17 @@ func (w *walk) define(at int) (int, error) {
 		return 0, fmt.Errorf("architecture %d of a definition", b[2])
 	}
 	d := &w.defs[b[0]&0x0f]
-	d.set = false
+	w.flush(d)
+	d.set, d.inOrder = false, false
 	d.big = b[2] == 1
 	d.global = uint16(loadUint(b[3:], 2, d.big))
 	d.size, d.timeAt = 0, -1
-	d.fields, d.dev = d.fields[:0], d.dev[:0]
 
 	n := 6 + 3*int(b[5])
 	if len(b) < n {
 		return 0, errShort
 	}
+	d.fields, d.dev = slices.Grow(d.fields[:0], int(b[5])), d.dev[:0]
 	for f := b[6:n]; len(f) > 0; f = f[3:] {
 		d.fields = append(d.fields, field{num: f[0], size: f[1], base: f[2], off: int32(d.size)})
 		if f[0] == fieldTimestamp && f[1] == 4 {
@@ -104,6 +106,7 @@ func (w *walk) define(at int) (int, error) {
 		if len(b) < n {
 			return 0, errShort
 		}
+		d.dev = slices.Grow(d.dev, int(b[from-1]))
 		for f := b[from:n]; len(f) > 0; f = f[3:] {
 			d.dev = append(d.dev, devField{num: f[0], size: f[1], index: f[2], off: int32(d.size)})
 			d.size += int(f[1])

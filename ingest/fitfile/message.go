@@ -52,7 +52,11 @@ type definition struct {
 	timeAt int // offset of a four-byte timestamp, -1 = none
 	fields []field
 	dev    []devField
-	ops    []op // for records only
+
+	// For records only.
+	ops     []op
+	wait    []place
+	inOrder bool // records may not wait: a field adds up over them
 }
 
 // message is one data message.

@@ -74,9 +74,11 @@ func deviceName(m fit.Manufacturer, product uint16, name string) string {
 		maker = "manufacturer_" + strconv.Itoa(int(m))
 	}
 	switch {
+	case strings.HasPrefix(strings.ToLower(name), maker):
+		return strings.TrimSpace(name)
 	case name != "":
 		return maker + " " + strings.TrimSpace(name)
-	case product == invalid16:
+	case product == 0 || product == invalid16:
 		return maker
 	}
 	id := fit.FileIdMsg{Manufacturer: m, Product: product}

@@ -3,6 +3,7 @@ package fitfile
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 
 	"plodwatch/schema"
 )
@@ -82,7 +83,7 @@ func (ch channel) native() uint8 {
 
 // planRecord works out the ops of a record definition.
 func (w *walk) planRecord(d *definition) {
-	d.ops = d.ops[:0]
+	d.ops = slices.Grow(d.ops[:0], int(channelCount))
 	for _, f := range d.fields {
 		ch, ok := recordChannel(f.num)
 		if !ok || f.count() == 0 {
@@ -90,6 +91,7 @@ func (w *walk) planRecord(d *definition) {
 		}
 		if ch == chCompressed {
 			if f.size == 3 {
+				d.inOrder = true
 				d.addOp(op{ch: ch, load: loadBytes, off: f.off})
 			}
 			continue
@@ -104,6 +106,9 @@ func (w *walk) planRecord(d *definition) {
 	}
 	for _, o := range d.ops {
 		w.cols.open(o.ch)
+	}
+	if d.wait == nil {
+		d.wait = make([]place, 0, batchRows)
 	}
 }
 
@@ -141,54 +146,158 @@ func plan(ch channel, base uint8, off int32, big bool) op {
 	return o
 }
 
-// record takes one record message. timed says whether ts is its time.
-func (w *walk) record(d *definition, body []byte, ts uint32, timed bool) {
+// batchRows is how many records of one definition are taken together.
+const batchRows = 128
+
+// place is a record whose row and time stand, while its fields wait to be
+// taken column by column together with those of other records.
+type place struct {
+	at  int32 // byte position after the header byte
+	row int32
+}
+
+// record takes the record message whose body is at byte position at. timed
+// says whether ts is its time.
+func (w *walk) record(d *definition, at int, ts uint32, timed bool) {
 	w.raw.Records++
 	if !timed {
 		w.untimed++
-		w.countHR(d, body)
+		w.countHR(d, w.data[at:at+d.size])
 		return
 	}
-	c := &w.cols
-	i := c.n
-	if i == len(c.TimeMs) && !w.moreRows(d) {
+	row := w.cols.n
+	if row == len(w.cols.TimeMs) && !w.moreRows(d) {
 		return
 	}
-	c.n++
-	c.TimeMs[i] = fitMs(ts)
+	w.cols.n++
+	w.cols.TimeMs[row] = fitMs(ts)
+	d.wait = append(d.wait, place{int32(at), int32(row)})
+	if len(d.wait) == batchRows || d.inOrder {
+		w.flush(d)
+	}
+}
+
+// flush takes the fields of all records of a definition that wait.
+func (w *walk) flush(d *definition) {
+	if len(d.wait) == 0 {
+		return
+	}
 	for k := range d.ops {
 		o := &d.ops[k]
-		var v uint32
 		switch o.load {
-		case load8:
-			v = uint32(body[o.off])
-		case load16:
-			v = uint32(binary.LittleEndian.Uint16(body[o.off:]))
-		case load16Big:
-			v = uint32(binary.BigEndian.Uint16(body[o.off:]))
-		case load32:
-			v = binary.LittleEndian.Uint32(body[o.off:])
-		case load32Big:
-			v = binary.BigEndian.Uint32(body[o.off:])
 		case loadBytes:
-			w.compressed(i, body[o.off:o.off+3])
-			continue
-		default:
-			var ok bool
-			if v, ok = w.loadOther(o, body, d.big); !ok {
-				continue
+			for _, p := range d.wait {
+				w.compressed(p.row, w.data[p.at+o.off:])
 			}
-			w.put(o.ch, i, v)
-			continue
+		case loadOther:
+			for _, p := range d.wait {
+				if v, ok := w.loadOther(o, w.data[p.at+o.off:], d.big); ok {
+					w.put(o.ch, p.row, v)
+				}
+			}
+		default:
+			v := w.batch[:len(d.wait)]
+			o.loadBatch(v, w.data, d.wait)
+			w.putBatch(o, d.wait, v)
 		}
-		if v != o.invalid {
-			w.put(o.ch, i, v)
+	}
+	d.wait = d.wait[:0]
+}
+
+// loadBatch reads one field of several records.
+func (o *op) loadBatch(v []uint32, data []byte, wait []place) {
+	v = v[:len(wait)]
+	switch o.load {
+	case load8:
+		for i, p := range wait {
+			v[i] = uint32(data[p.at+o.off])
+		}
+	case load16:
+		for i, p := range wait {
+			v[i] = uint32(binary.LittleEndian.Uint16(data[p.at+o.off:]))
+		}
+	case load16Big:
+		for i, p := range wait {
+			v[i] = uint32(binary.BigEndian.Uint16(data[p.at+o.off:]))
+		}
+	case load32:
+		for i, p := range wait {
+			v[i] = binary.LittleEndian.Uint32(data[p.at+o.off:])
+		}
+	case load32Big:
+		for i, p := range wait {
+			v[i] = binary.BigEndian.Uint32(data[p.at+o.off:])
+		}
+	}
+}
+
+// putBatch stores numbers of a channel's native type in their rows.
+func (w *walk) putBatch(o *op, wait []place, v []uint32) {
+	c := &w.cols
+	switch o.ch {
+	case chHeartRate:
+		w.putHeartRates(wait, v)
+	case chDistance:
+		w.putLarge(c.DistanceCm, wait, v)
+	case chSpeedEnhanced:
+		w.putLarge(c.SpeedMMps, wait, v)
+	case chSpeed:
+		putScaled(c.SpeedMMps, wait, v, invalid16, 1, 0)
+	case chPower:
+		putScaled(c.PowerW, wait, v, invalid16, 1, 0)
+	case chCadence:
+		putScaled(c.Cadence100, wait, v, invalid8, 100, 0)
+	case chAltitude:
+		putScaled(c.AltitudeCm, wait, v, invalid16, 20, -50000)
+	default:
+		for i, x := range v {
+			if x != o.invalid {
+				w.put(o.ch, wait[i].row, x)
+			}
+		}
+	}
+}
+
+func (w *walk) putHeartRates(wait []place, v []uint32) {
+	var n int
+	var sum int64
+	v = v[:len(wait)]
+	for i, p := range wait {
+		if x := v[i]; x != invalid8 {
+			n++
+			sum += int64(x)
+			w.cols.HeartRate[p.row] = uint8(x)
+		}
+	}
+	w.raw.HRRecords += n
+	w.raw.HRSum += sum
+}
+
+// putScaled stores v*scale + offset for every valid v.
+func putScaled(col []int32, wait []place, v []uint32, invalid uint32, scale, offset int32) {
+	v = v[:len(wait)]
+	for i, p := range wait {
+		if x := v[i]; x != invalid {
+			col[p.row] = int32(x)*scale + offset
+		}
+	}
+}
+
+// putLarge stores values of 32 bits that should fit 31.
+func (w *walk) putLarge(col []int32, wait []place, v []uint32) {
+	v = v[:len(wait)]
+	for i, p := range wait {
+		switch x := v[i]; {
+		case x <= math.MaxInt32:
+			col[p.row] = int32(x)
+		case x != invalid32:
+			w.dropped++
 		}
 	}
 }
 
 // put stores a valid number of a channel's native type in row i.
-func (w *walk) put(ch channel, i int, v uint32) {
+func (w *walk) put(ch channel, i int32, v uint32) {
 	c := &w.cols
 	switch ch {
 	case chHeartRate:
@@ -196,23 +305,11 @@ func (w *walk) put(ch channel, i int, v uint32) {
 		w.raw.HRSum += int64(v)
 		c.HeartRate[i] = uint8(v)
 	case chSpeed, chSpeedEnhanced:
-		if v <= math.MaxInt32 {
-			c.SpeedMMps[i] = int32(v)
-			return
-		}
-		w.dropped++
+		w.putInt(c.SpeedMMps, i, int64(v))
 	case chDistance:
-		if v <= math.MaxInt32 {
-			c.DistanceCm[i] = int32(v)
-			return
-		}
-		w.dropped++
+		w.putInt(c.DistanceCm, i, int64(v))
 	case chAltitude, chAltitudeEnhanced:
-		if cm := int64(v)*20 - 50000; cm <= math.MaxInt32 {
-			c.AltitudeCm[i] = int32(cm)
-			return
-		}
-		w.dropped++
+		w.putInt(c.AltitudeCm, i, int64(v)*20-50000)
 	case chCadence:
 		c.Cadence100[i] = int32(v) * 100
 	case chCadenceFraction:
@@ -222,11 +319,11 @@ func (w *walk) put(ch channel, i int, v uint32) {
 	case chPower:
 		c.PowerW[i] = int32(v)
 	case chLatitude:
-		if s := int32(v); s >= -1<<30 && s <= 1<<30 {
-			c.LatE7[i] = semicirclesE7(s)
+		if s := int32(v); s < -1<<30 || s > 1<<30 {
+			w.dropped++
 			return
 		}
-		w.dropped++
+		c.LatE7[i] = semicirclesE7(int32(v))
 	case chLongitude:
 		c.LonE7[i] = semicirclesE7(int32(v))
 	case chTemperature:
@@ -234,6 +331,16 @@ func (w *walk) put(ch channel, i int, v uint32) {
 	case chDeveloperHR:
 		c.devHR[i] = uint8(v)
 	}
+}
+
+// putInt stores a number that may be too large for its column; it is dropped
+// and counted then.
+func (w *walk) putInt(col []int32, i int32, v int64) {
+	if v > math.MaxInt32 {
+		w.dropped++
+		return
+	}
+	col[i] = int32(v)
 }
 
 // semicirclesE7 turns 2^31 semicircles = 180 degrees into 1e-7 degrees,
@@ -244,8 +351,8 @@ func semicirclesE7(s int32) int32 {
 
 // loadOther reads a field whose type is not the profile's. Numbers outside the
 // native type are dropped and counted.
-func (w *walk) loadOther(o *op, body []byte, big bool) (uint32, bool) {
-	v, ok := loadValue(body[o.off:], o.base, big)
+func (w *walk) loadOther(o *op, b []byte, big bool) (uint32, bool) {
+	v, ok := loadValue(b, o.base, big)
 	if !ok {
 		return 0, false
 	}
@@ -271,7 +378,7 @@ func (w *walk) loadOther(o *op, body []byte, big bool) (uint32, bool) {
 
 // compressed takes the field compressed_speed_distance: 12 bits of speed in
 // 1/100 m/s and 12 bits of distance in 1/16 m that add up within the section.
-func (w *walk) compressed(i int, b []byte) {
+func (w *walk) compressed(i int32, b []byte) {
 	if b[0]&b[1]&b[2] == invalid8 {
 		return
 	}
@@ -295,8 +402,8 @@ func (w *walk) countHR(d *definition, body []byte) {
 	}
 }
 
-// moreRows makes room for records of definition d; false when the budget of
-// rows is used up.
+// moreRows makes room for more records of definition d; false when the budget
+// of rows is used up.
 func (w *walk) moreRows(d *definition) bool {
 	n := w.cols.n
 	if n >= maxRows {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"plodwatch/schema"
 )
@@ -75,6 +76,7 @@ type walk struct {
 	dropped  int // single values left out
 	messages int
 	dist16   uint32 // accumulated compressed distance
+	batch    [batchRows]uint32
 
 	sections []section
 	timer    []timerEvent
@@ -100,8 +102,23 @@ func (w *walk) broken(f schema.Flag, format string, args ...any) {
 // section returns the section at hand.
 func (w *walk) section() *section { return &w.sections[len(w.sections)-1] }
 
+// Room made beforehand, enough for most files.
+const (
+	ordinaryFields = 32 // of a definition
+	ordinaryEvents = 64
+	ordinaryLaps   = 32
+	ordinaryTimes  = 8 * ordinaryLaps // zone times
+)
+
 // run walks over all sections. Its error says that there is not even one.
 func (w *walk) run() error {
+	room := make([]field, len(w.defs)*ordinaryFields)
+	for i := range w.defs {
+		w.defs[i].fields, room = room[:0:ordinaryFields], room[ordinaryFields:]
+	}
+	w.timer = make([]timerEvent, 0, ordinaryEvents)
+	w.notes.laps = make([]lapNote, 0, ordinaryLaps)
+	w.notes.times = make([]int64, 0, ordinaryTimes)
 	pos := 0
 	for pos < len(w.data) && !w.stop {
 		h, err := parseHeader(w.data, pos)
@@ -121,9 +138,9 @@ func (w *walk) run() error {
 		pos = w.walkSection(pos, h)
 	}
 	w.cols.cut()
-	if n := w.cols.n; n > 0 {
-		w.raw.FirstUnix = w.cols.TimeMs[0] / 1000
-		w.raw.LastUnix = w.cols.TimeMs[n-1] / 1000
+	if w.cols.n > 0 {
+		w.raw.FirstUnix = slices.Min(w.cols.TimeMs) / 1000
+		w.raw.LastUnix = slices.Max(w.cols.TimeMs) / 1000
 	}
 	if len(w.sections) > 1 {
 		w.flag(schema.FlagChained)
@@ -192,8 +209,8 @@ func (w *walk) walkSection(pos int, h header) int {
 	if !h.crcOK || whole && checksum(w.data[pos:next]) != 0 {
 		w.broken(schema.FlagCRCBad, "section at byte %d: checksum does not match", pos)
 	}
-	w.beginSection()
 	w.end = end
+	w.beginSection()
 	for at := start; at < end && !w.stop; {
 		n, err := w.message(at)
 		if err != nil {
@@ -208,6 +225,9 @@ func (w *walk) walkSection(pos int, h header) int {
 			break
 		}
 		at += n
+	}
+	for i := range w.defs {
+		w.flush(&w.defs[i])
 	}
 	w.section().rows[1] = w.cols.n
 	return next
