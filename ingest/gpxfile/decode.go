@@ -19,30 +19,29 @@ const DecoderVersion uint32 = 1
 // Limits of a file. Beyond fileBytes it is rejected; the others end the walk
 // and what was complete by then is kept.
 const (
-	maxFileBytes  = 256 << 20
-	maxPoints     = 5_000_000
-	maxDepth      = 64
-	maxTokenBytes = 4 << 20 // one tag with its attributes, or one text
-	maxTracks     = 10_000
-	maxSessions   = 1000
-	maxResyncs    = 10_000
-	maxValueText  = 128 // bytes of a value's text
-	chunkPoints   = 2048
-	maxTimeMs     = 7_258_118_400_000 // 2200-01-01
+	maxFileBytes = 256 << 20
+	maxPoints    = 5_000_000
+	maxDepth     = 64
+	maxTagBytes  = 1 << 20 // one tag with its attributes
+	maxTracks    = 10_000
+	maxSessions  = 1000
+	maxValueText = 128 // bytes of a value's text
+	chunkPoints  = 2048
+	maxTimeMs    = 7_258_118_400_000 // 2200-01-01
 )
 
 // limits are the bounds above, so that tests can lower them.
 type limits struct {
-	fileBytes, tokenBytes  int64
-	points, depth, resyncs int
-	tracks, sessions       int
-	chunkPoints            int
+	fileBytes, tagBytes int64
+	points, depth       int
+	tracks, sessions    int
+	chunkPoints         int
 }
 
 func defaultLimits() limits {
 	return limits{
-		fileBytes: maxFileBytes, tokenBytes: maxTokenBytes, points: maxPoints, depth: maxDepth,
-		resyncs: maxResyncs, tracks: maxTracks, sessions: maxSessions, chunkPoints: chunkPoints,
+		fileBytes: maxFileBytes, tagBytes: maxTagBytes, points: maxPoints, depth: maxDepth,
+		tracks: maxTracks, sessions: maxSessions, chunkPoints: chunkPoints,
 	}
 }
 
@@ -68,15 +67,15 @@ func Decode(ctx context.Context, r io.Reader) (*schema.Recording, error) {
 }
 
 func decode(ctx context.Context, r io.Reader, lim limits) (*schema.Recording, error) {
-	src, err := newSource(r, lim)
+	src, err := newSource(r, lim.fileBytes)
 	if err != nil {
 		return nil, readError(err, lim)
 	}
-	scan := newScanner(src, lim)
+	scan := newScanner(newLexer(src, lim.tagBytes), lim)
 	tracks := trackList{lim: lim}
 	for !scan.done {
 		if err := ctx.Err(); err != nil {
-			return nil, fmt.Errorf("decode gpx at byte %d: %w", src.offset, err)
+			return nil, fmt.Errorf("decode gpx at byte %d: %w", scan.lex.offset(), err)
 		}
 		if err := decodeChunk(scan, &tracks); err != nil {
 			return nil, err
@@ -107,7 +106,7 @@ func readError(err error, lim limits) error {
 	if errors.Is(err, errTooLarge) {
 		return schema.Reject(schema.ReasonTooLarge, fmt.Sprintf("more than %d bytes", lim.fileBytes))
 	}
-	return fmt.Errorf("read gpx: %w", err)
+	return err
 }
 
 // decodeChunk has gpxgo decode the next points and adds them to tracks.
@@ -115,7 +114,7 @@ func decodeChunk(scan *scanner, tracks *trackList) error {
 	scan.nextChunk()
 	doc, err := gpx.ParseDecoder(xml.NewTokenDecoder(scan), []byte(`<gpx version="1.1"`))
 	if err != nil {
-		return fmt.Errorf("decode gpx before byte %d: %w", scan.src.offset, err)
+		return fmt.Errorf("decode gpx before byte %d: %w", scan.lex.offset(), err)
 	}
 	return tracks.add(doc, scan)
 }
@@ -174,33 +173,30 @@ func (l *trackList) addPoints(points []gpx.GPXPoint, extras []beside) error {
 		if p.Elevation.NotNull() {
 			cols.set(&cols.AltitudeCm, scaled(p.Elevation.Value(), 100))
 		}
-		for n := range p.Extensions.Nodes {
-			setExtension(cols, &p.Extensions.Nodes[n])
-		}
+		b.addTo(cols)
 	}
 	return nil
 }
 
-func setExtension(cols *columns, node *gpx.ExtensionNode) {
-	v, ok := parseFloat([]byte(node.Data))
-	if !ok {
-		return
+// addTo puts the values that travelled beside into the last sample of cols.
+func (b *beside) addTo(cols *columns) {
+	if b.has[chHR] && bpmOf(b.values[chHR]) > 0 {
+		cols.setHR(bpmOf(b.values[chHR]))
 	}
-	switch node.XMLName.Local {
-	case "hr":
-		if bpm := bpmOf(v); bpm > 0 {
-			cols.setHR(bpm)
+	for _, to := range [...]struct {
+		from  channel
+		col   *[]int32
+		scale float64
+	}{
+		{chSpeed, &cols.SpeedMMps, 1000},
+		{chCadence, &cols.Cadence100, 100},
+		{chPower, &cols.PowerW, 1},
+		{chTemp, &cols.TempDeciC, 10},
+		{chDistance, &cols.DistanceCm, 100},
+	} {
+		if b.has[to.from] {
+			cols.set(to.col, scaled(b.values[to.from], to.scale))
 		}
-	case "speed":
-		cols.set(&cols.SpeedMMps, scaled(v, 1000))
-	case "cad":
-		cols.set(&cols.Cadence100, scaled(v, 100))
-	case "power":
-		cols.set(&cols.PowerW, scaled(v, 1))
-	case "atemp":
-		cols.set(&cols.TempDeciC, scaled(v, 10))
-	case "distance":
-		cols.set(&cols.DistanceCm, scaled(v, 100))
 	}
 }
 

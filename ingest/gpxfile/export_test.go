@@ -9,7 +9,7 @@ import (
 
 // Limits are the limits that tests lower; zero means as usual.
 type Limits struct {
-	FileBytes, TokenBytes               int64
+	FileBytes, TagBytes                 int64
 	Points, Tracks, Sessions, ChunkSize int
 }
 
@@ -19,8 +19,8 @@ func DecodeWithin(ctx context.Context, r io.Reader, l Limits) (*schema.Recording
 	if l.FileBytes > 0 {
 		lim.fileBytes = l.FileBytes
 	}
-	if l.TokenBytes > 0 {
-		lim.tokenBytes = l.TokenBytes
+	if l.TagBytes > 0 {
+		lim.tagBytes = l.TagBytes
 	}
 	if l.Points > 0 {
 		lim.points = l.Points

@@ -6,80 +6,75 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
+	"unicode"
 
 	"plodwatch/schema"
 )
 
-// beside is what travels beside a point that was handed to gpxgo.
+// beside is what travels beside a point that was handed to gpxgo: what gpxgo
+// would lose, and what it would take long over.
 type beside struct {
 	clock   clock
 	hasTime bool
 	hasPos  bool
+	has     [chCount]bool
+	values  [chCount]float64 // from chHR on
 }
 
 // scanner walks a document and is the xml.TokenReader that gpxgo reads from:
 // each call of nextChunk allows one more document of at most chunkPoints
 // points, made of complete points with checked values only.
 type scanner struct {
-	src *source
-	dec *xml.Decoder
+	lex *lexer
 	lim limits
 
-	stack   []string // local names of the open elements
-	rooted  bool     // a gpx element has been seen
-	trkAt   int      // depth of the open trk, 0 = none
-	segAt   int      // depth of the open trkseg, 0 = none
-	pointAt int      // depth of the open trkpt, 0 = none
-	valueAt int      // depth of the open value element, 0 = none
-	ofTrack bool     // the open value is the track's type
+	names   []byte // local names of the open elements, one after the other
+	stack   []int  // where in names each of them begins
+	rooted  bool   // a gpx element has been seen
+	trkAt   int    // depth of the open trk, 0 = none
+	segAt   int    // depth of the open trkseg, 0 = none
+	pointAt int    // depth of the open trkpt, 0 = none
+	valueAt int    // depth of the open value element, 0 = none
+	ofTrack bool   // the open value is the track's type
 
-	channel channel
-	text    []byte
-	values  [chCount][]byte
-	lat     string
-	lon     string
+	channel  channel
+	text     []byte // of the open value
+	values   [chCount][]byte
+	lat, lon []byte
 
-	words   words
-	queue   []xml.Token
-	next    int
-	arena   []byte
-	attrs   [2]xml.Attr
-	extras  []beside // of the points in the current chunk, in order
-	opened  bool     // the current chunk has its gpx element
-	ended   bool     // the current chunk is complete
-	trkOut  bool     // the current chunk has an open trk
-	segOut  bool     // the current chunk has an open trkseg
-	freshT  bool     // no point of the open track has been emitted
-	freshS  bool     // no point of the open segment has been emitted
-	newTrk  []bool   // for each trk in the chunk: it begins here
-	newSeg  []bool   // for each trkseg in the chunk: it begins here
-	typ     []byte   // of the open track, not emitted yet
-	done    bool     // the document is at its end
-	fatal   error    // what ended it, when that was not its end
+	words  words
+	queue  []xml.Token
+	next   int
+	arena  []byte // what values, lat and lon point into
+	attrs  [2]xml.Attr
+	extras []beside // of the points in the current chunk, in order
+	opened bool     // the current chunk has its gpx element
+	ended  bool     // the current chunk is complete
+	trkOut bool     // the current chunk has an open trk
+	segOut bool     // the current chunk has an open trkseg
+	freshT bool     // no point of the open track has been emitted
+	freshS bool     // no point of the open segment has been emitted
+	newTrk []bool   // for each trk in the chunk: it begins here
+	newSeg []bool   // for each trkseg in the chunk: it begins here
+	typ    []byte   // of the open track
+
+	done    bool  // the document is at its end
+	fatal   error // what ended it, when that was not its end
 	creator string
 
 	raw       schema.RawCounts
 	routes    int
 	waypoints int
 	dropped   int
-	resyncs   int
 	truncated bool
 	corrupt   bool
 	over      bool
 }
 
-func newScanner(src *source, lim limits) *scanner {
-	s := &scanner{src: src, lim: lim, words: newWords()}
-	s.newDecoder()
-	return s
-}
-
-func (s *scanner) newDecoder() {
-	s.dec = xml.NewDecoder(s.src)
-	s.dec.Strict = false
-	// The source has converted the encoding already.
-	s.dec.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil }
+func newScanner(lex *lexer, lim limits) *scanner {
+	return &scanner{lex: lex, lim: lim, words: newWords()}
 }
 
 // nextChunk begins the next document for gpxgo.
@@ -119,64 +114,58 @@ func (s *scanner) endChunk() {
 
 // step reads one token of the document.
 func (s *scanner) step() {
-	s.src.beginToken()
-	token, err := s.dec.RawToken()
+	t, err := s.lex.next()
 	if err != nil {
 		s.fail(err)
 		return
 	}
-	switch t := token.(type) {
-	case xml.StartElement:
-		s.start(t)
-	case xml.EndElement:
-		s.end(t.Name.Local)
-	case xml.CharData:
-		if s.valueAt > 0 && len(s.text) <= maxValueText {
-			s.text = append(s.text, t...)
+	switch t.kind {
+	case tokText:
+		s.addText(&t)
+	case tokStart:
+		s.start(&t)
+	case tokEmpty:
+		s.start(&t)
+		if !s.done {
+			s.end(t.name)
 		}
-	case xml.Directive:
-		if bytes.Contains(bytes.ToUpper(t), []byte("<!ENTITY")) {
+	case tokEnd:
+		s.end(t.name)
+	case tokDirective:
+		if bytes.EqualFold(t.name, []byte("ENTITY")) {
 			s.stop(schema.Reject(schema.ReasonEntities, "the document defines entities of its own"))
 		}
 	}
 }
 
-// fail deals with an error of the XML decoder: the end of the file, an error of
-// the reader, or something that is not XML, after which reading goes on at the
-// next tag.
-func (s *scanner) fail(err error) {
-	var syntax *xml.SyntaxError
-	switch {
-	case s.src.err != nil && !errors.Is(s.src.err, io.EOF):
-		s.stop(s.src.err)
-		return
-	case errors.Is(err, io.EOF), s.src.err != nil && s.src.pos == s.src.end:
-		s.truncated = len(s.stack) > 0 || !errors.Is(err, io.EOF)
-		s.stop(nil)
-		return
-	case errors.Is(err, errTokenTooLong):
-		s.corrupt = true
-		s.stop(s.malformed(fmt.Sprintf("tag or text longer than %d bytes", s.lim.tokenBytes)))
-		return
-	case !errors.As(err, &syntax):
-		s.stop(fmt.Errorf("read xml at byte %d: %w", s.src.offset, err))
-		return
+// addText adds to the open value. Entities are replaced when it is complete;
+// those in CDATA are none, but nothing that is kept has an ampersand in it.
+func (s *scanner) addText(t *token) {
+	if s.valueAt > 0 && len(s.text) <= maxValueText {
+		s.text = append(s.text, t.text[:min(len(t.text), maxValueText+1)]...)
 	}
-	s.corrupt = true
-	s.resyncs++
-	if s.resyncs > s.lim.resyncs || !s.rooted && s.resyncs > 1 {
-		s.stop(s.malformed("not XML"))
-		return
-	}
-	if err := s.src.toTagStart(); err != nil {
-		s.fail(err)
-		return
-	}
-	s.newDecoder()
 }
 
+// fail ends the walk at the end of the document or at an error.
+func (s *scanner) fail(err error) {
+	switch {
+	case errors.Is(err, io.EOF):
+		s.truncated = len(s.stack) > 0 || s.lex.cut
+		s.stop(nil)
+	case errors.Is(err, errTagTooLong):
+		s.corrupt = true
+		s.stop(s.malformed(fmt.Sprintf("tag or attribute longer than %d bytes", s.lim.tagBytes)))
+	default:
+		s.stop(err)
+	}
+}
+
+// isCorrupt reports whether something in the document had to be left out
+// because it was not XML, or its elements did not fit together.
+func (s *scanner) isCorrupt() bool { return s.corrupt || s.lex.broken }
+
 func (s *scanner) malformed(what string) error {
-	return schema.Reject(schema.ReasonMalformed, fmt.Sprintf("%s at byte %d", what, s.src.offset))
+	return schema.Reject(schema.ReasonMalformed, fmt.Sprintf("%s at byte %d", what, s.lex.offset()))
 }
 
 // stop ends the walk. What was complete by then stays.
@@ -184,9 +173,9 @@ func (s *scanner) stop(err error) {
 	s.done, s.fatal = true, err
 }
 
-func (s *scanner) start(t xml.StartElement) {
+func (s *scanner) start(t *token) {
 	if len(s.stack) == 0 {
-		if t.Name.Local != "gpx" {
+		if string(t.name) != "gpx" {
 			if !s.rooted {
 				s.stop(s.malformed("root element is not gpx"))
 			}
@@ -195,18 +184,19 @@ func (s *scanner) start(t xml.StartElement) {
 		}
 		s.rooted = true
 		if s.creator == "" {
-			s.creator = attr(t.Attr, "creator")
+			s.creator = clean(t.attr("creator"))
 		}
 	}
-	s.stack = append(s.stack, t.Name.Local)
+	s.stack = append(s.stack, len(s.names))
+	s.names = append(s.names, t.name...)
 	depth := len(s.stack)
 	if depth > s.lim.depth {
 		s.corrupt = true
 		s.stop(s.malformed(fmt.Sprintf("elements nested deeper than %d", s.lim.depth)))
 		return
 	}
-	if s.pointAt > 0 && t.Name.Local != "trkpt" {
-		if c := channelOf(t.Name.Local, depth == s.pointAt+1); c != chNone {
+	if s.pointAt > 0 && string(t.name) != "trkpt" {
+		if c := channelOf(string(t.name), depth == s.pointAt+1); c != chNone {
 			s.channel, s.valueAt, s.ofTrack, s.text = c, depth, false, s.text[:0]
 		}
 		return
@@ -214,8 +204,8 @@ func (s *scanner) start(t xml.StartElement) {
 	s.startOutsidePoint(t, depth)
 }
 
-func (s *scanner) startOutsidePoint(t xml.StartElement, depth int) {
-	switch t.Name.Local {
+func (s *scanner) startOutsidePoint(t *token, depth int) {
+	switch string(t.name) {
 	case "trk":
 		s.raw.Sessions++
 		if s.trkAt > 0 { // its end is missing
@@ -255,7 +245,7 @@ func (s *scanner) beginSegment(depth int) {
 	s.segAt, s.freshS = depth, true
 }
 
-func (s *scanner) beginPoint(t xml.StartElement, depth int) {
+func (s *scanner) beginPoint(t *token, depth int) {
 	if s.pointAt > 0 { // the end of the point before is missing
 		s.corrupt = true
 	}
@@ -264,25 +254,27 @@ func (s *scanner) beginPoint(t xml.StartElement, depth int) {
 	}
 	s.pointAt, s.valueAt = depth, 0
 	s.arena = s.arena[:0]
-	s.lat, s.lon = attr(t.Attr, "lat"), attr(t.Attr, "lon")
+	s.lat, s.lon = s.hold(t.attr("lat")), s.hold(t.attr("lon"))
 	for c := range s.values {
 		s.values[c] = nil
 	}
 }
 
-func (s *scanner) end(local string) {
-	i := len(s.stack) - 1
-	for i >= 0 && s.stack[i] != local {
-		i--
+func (s *scanner) end(local []byte) {
+	i, to := len(s.stack)-1, len(s.names)
+	for ; i >= 0; i-- {
+		from := s.stack[i]
+		if bytes.Equal(s.names[from:to], local) {
+			break
+		}
+		to = from
 	}
-	if i != len(s.stack)-1 { // ends of other elements are missing, or this one's start
+	if i != len(s.stack)-1 || i < 0 { // ends of other elements are missing, or this one's start
 		s.corrupt = true
 	}
-	if i < 0 {
-		return
-	}
-	for depth := len(s.stack); depth > i; depth-- {
+	for depth := len(s.stack); i >= 0 && depth > i; depth-- {
 		s.leave(depth, depth == i+1)
+		s.names = s.names[:s.stack[depth-1]]
 		s.stack = s.stack[:depth-1]
 	}
 }
@@ -313,7 +305,7 @@ func (s *scanner) leave(depth int, whole bool) {
 }
 
 func (s *scanner) endValue() {
-	text := bytes.TrimSpace(s.text)
+	text := unescape(bytes.TrimSpace(s.text))
 	switch {
 	case len(text) == 0:
 	case s.ofTrack && len(text) <= maxValueText:
@@ -347,16 +339,19 @@ func (s *scanner) endPoint() {
 	var b beside
 	b.hasPos = s.takePosition()
 	b.clock, b.hasTime = s.takeTime()
+	for c := chHR; c < chCount; c++ {
+		b.values[c], b.has[c] = s.takeNumber(c)
+	}
 	s.extras = append(s.extras, b)
 	s.openSegment()
 
 	lat, lon := "0", "0"
 	if b.hasPos {
-		lat, lon = s.lat, s.lon
+		lat, lon = string(s.lat), string(s.lon)
 	}
 	s.attrs = [2]xml.Attr{{Name: s.words.lat, Value: lat}, {Name: s.words.lon, Value: lon}}
 	s.queue = append(s.queue, xml.StartElement{Name: s.words.point, Attr: s.attrs[:]})
-	if s.takeNumber(chEle) {
+	if _, ok := s.takeNumber(chEle); ok {
 		s.emitText(s.words.ele, s.values[chEle], s.words.eleEnd)
 	}
 	if b.hasTime {
@@ -365,34 +360,14 @@ func (s *scanner) endPoint() {
 		s.arena = at.AppendFormat(s.arena, gpxgoTime)
 		s.emitText(s.words.time, s.arena[from:len(s.arena):len(s.arena)], s.words.timeEnd)
 	}
-	s.emitExtensions()
 	s.queue = append(s.queue, s.words.pointEnd)
 }
 
-// emitExtensions emits the values that GPX keeps in extensions, each under
-// one name of ours.
-func (s *scanner) emitExtensions() {
-	open := false
-	for c := chHR; c < chCount; c++ {
-		if !s.takeNumber(c) {
-			continue
-		}
-		if !open {
-			open = true
-			s.queue = append(s.queue, s.words.ext)
-		}
-		s.emitText(s.words.chans[c], s.values[c], s.words.chanEnds[c])
-	}
-	if open {
-		s.queue = append(s.queue, s.words.extEnd)
-	}
-}
-
-// takeNumber reports whether the point has a usable value of channel c, and
+// takeNumber returns the point's value of channel c when it is usable, and
 // counts.
-func (s *scanner) takeNumber(c channel) bool {
+func (s *scanner) takeNumber(c channel) (float64, bool) {
 	if s.values[c] == nil {
-		return false
+		return 0, false
 	}
 	v, what := checkNumber(c, s.values[c])
 	if what == drop {
@@ -402,7 +377,7 @@ func (s *scanner) takeNumber(c channel) bool {
 		s.raw.HRRecords++
 		s.raw.HRSum += int64(bpmOf(v))
 	}
-	return what == keep
+	return v, what == keep
 }
 
 func (s *scanner) takePosition() bool {
@@ -459,7 +434,7 @@ func (s *scanner) openSegment() {
 }
 
 func (s *scanner) emitType() {
-	s.emitText(s.words.typ, s.typ, s.words.typEnd)
+	s.emitText(s.words.typ, []byte(clean(s.typ)), s.words.typEnd)
 }
 
 func (s *scanner) closeSegment() {
@@ -474,14 +449,14 @@ func (s *scanner) emitText(start xml.Token, text []byte, end xml.Token) {
 	s.queue = append(s.queue, start, xml.CharData(text), end)
 }
 
-// attr returns the value of the attribute with this local name.
-func attr(attrs []xml.Attr, local string) string {
-	for i := range attrs {
-		if attrs[i].Name.Local == local {
-			return attrs[i].Value
+// clean makes foreign text fit to be stored.
+func clean(b []byte) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
 		}
-	}
-	return ""
+		return r
+	}, strings.ToValidUTF8(string(b), "?"))
 }
 
 func floorSecond(ms int64) int64 {

@@ -47,7 +47,7 @@ func finish(rec *schema.Recording, scan *scanner, l *trackList) (*schema.Recordi
 	switch {
 	case scan.truncated:
 		rec.Reason = schema.ReasonTruncated
-	case scan.corrupt:
+	case scan.isCorrupt():
 		rec.Reason = schema.ReasonCorrupt
 	case slices.Contains(rec.Flags, schema.FlagBudget):
 		rec.Reason = schema.ReasonOverBudget
@@ -60,7 +60,7 @@ func finish(rec *schema.Recording, scan *scanner, l *trackList) (*schema.Recordi
 func fileFlags(rec *schema.Recording, scan *scanner) {
 	for f, set := range map[schema.Flag]bool{
 		schema.FlagTruncated:     scan.truncated,
-		schema.FlagCorrupt:       scan.corrupt,
+		schema.FlagCorrupt:       scan.isCorrupt(),
 		schema.FlagBudget:        scan.over,
 		schema.FlagDroppedValues: scan.dropped > 0,
 	} {
@@ -81,7 +81,7 @@ func refusal(scan *scanner) error {
 		return schema.Skip(schema.ReasonRoute, "no track point has a usable time")
 	case scan.truncated:
 		return scan.malformed("file ends before its first complete track point")
-	case scan.corrupt:
+	case scan.isCorrupt():
 		return scan.malformed("no readable track point")
 	case scan.routes > 0:
 		return schema.Skip(schema.ReasonRoute, "only routes, no track")

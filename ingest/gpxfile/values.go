@@ -118,12 +118,12 @@ func parseFloat(text []byte) (float64, bool) {
 
 // position checks the attributes of a track point. At 0, 0 devices without a
 // fix put themselves.
-func position(lat, lon string) verdict {
-	if lat == "" && lon == "" {
+func position(lat, lon []byte) verdict {
+	if len(lat) == 0 && len(lon) == 0 {
 		return missing
 	}
-	la, ok1 := parseFloat([]byte(lat))
-	lo, ok2 := parseFloat([]byte(lon))
+	la, ok1 := parseFloat(lat)
+	lo, ok2 := parseFloat(lon)
 	if !ok1 || !ok2 || math.Abs(la) > 90 || math.Abs(lo) > 180 {
 		return drop
 	}

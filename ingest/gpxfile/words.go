@@ -16,15 +16,12 @@ type words struct {
 	pointEnd      xml.Token
 	ele, eleEnd   xml.Token
 	time, timeEnd xml.Token
-	ext, extEnd   xml.Token
-	chans         [chCount]xml.Token
-	chanEnds      [chCount]xml.Token
 }
 
 func newWords() words {
 	start := func(local string) xml.Token { return xml.StartElement{Name: xml.Name{Local: local}} }
 	end := func(local string) xml.Token { return xml.EndElement{Name: xml.Name{Local: local}} }
-	w := words{
+	return words{
 		point: xml.Name{Local: "trkpt"}, lat: xml.Name{Local: "lat"}, lon: xml.Name{Local: "lon"},
 		gpx: start("gpx"), gpxEnd: end("gpx"),
 		trk: start("trk"), trkEnd: end("trk"),
@@ -33,29 +30,5 @@ func newWords() words {
 		pointEnd: end("trkpt"),
 		ele:      start("ele"), eleEnd: end("ele"),
 		time: start("time"), timeEnd: end("time"),
-		ext: start("extensions"), extEnd: end("extensions"),
 	}
-	for c := chHR; c < chCount; c++ {
-		w.chans[c], w.chanEnds[c] = start(c.word()), end(c.word())
-	}
-	return w
-}
-
-// word is the name under which a channel's value is handed to gpxgo.
-func (c channel) word() string {
-	switch c {
-	case chHR:
-		return "hr"
-	case chSpeed:
-		return "speed"
-	case chCadence:
-		return "cad"
-	case chPower:
-		return "power"
-	case chTemp:
-		return "atemp"
-	case chDistance:
-		return "distance"
-	}
-	return ""
 }
