@@ -1,0 +1,65 @@
+package store_test
+
+import (
+	"fmt"
+	"net/http/httptest"
+	"sync/atomic"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"plodwatch/analyze/store"
+	"plodwatch/analyze/store/storetest"
+	"plodwatch/deploy/inprocess/chdb"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// openEngine opens the engine in this process. One process holds one engine,
+// so a test shares it among its parts.
+func openEngine(tb testing.TB) *chdb.Engine {
+	tb.Helper()
+	engine, err := chdb.Open(chdb.Config{Path: tb.TempDir()})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := engine.Close(); err != nil {
+			tb.Error(err)
+		}
+	})
+	return engine
+}
+
+// numbered returns a name for a fresh database each time.
+func numbered() func() string {
+	var n atomic.Int64
+	return func() string { return fmt.Sprintf("t%d", n.Add(1)) }
+}
+
+func TestBattery(t *testing.T) {
+	engine := openEngine(t)
+	next := numbered()
+	t.Run("embedded", func(t *testing.T) {
+		storetest.Run(t, func(t *testing.T) *store.Store {
+			t.Helper()
+			s, err := store.Open(t.Context(), store.Config{RoundTripper: engine.RoundTripper(), Database: next()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return s
+		})
+	})
+	t.Run("http", func(t *testing.T) {
+		server := httptest.NewServer(engine.Handler())
+		t.Cleanup(server.Close)
+		storetest.Run(t, func(t *testing.T) *store.Store {
+			t.Helper()
+			s, err := store.Open(t.Context(), store.Config{URL: server.URL + "/" + next()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return s
+		})
+	})
+}
