@@ -53,7 +53,7 @@ func speedChanges(speeds []int32) bool {
 // heart rate: windows in which both rise and fall together at nearly the same
 // value, lockTotalMs in all.
 func isCadenceLocked(m *Measured, t *track) bool {
-	if t.hr == nil {
+	if t.hr == nil || !comesClose(t.hr, t.cadence) {
 		return false
 	}
 	var w lockWindow
@@ -70,6 +70,18 @@ func isCadenceLocked(m *Measured, t *track) bool {
 	}
 	w.close()
 	return w.lockedMs >= lockTotalMs
+}
+
+// comesClose reports whether heart rate and step rate are near each other often
+// enough for any window: for most runs they never are, which saves the sums.
+func comesClose(hr []uint8, cadence []int32) bool {
+	n := 0
+	for i, strides := range cadence {
+		if d := int64(hr[i])*100 - 2*int64(strides); d <= lockDifference100 && d >= -lockDifference100 {
+			n++
+		}
+	}
+	return n*2 > lockMinSamples
 }
 
 // lockWindow moves over a session block by block.
