@@ -1,0 +1,457 @@
+package blobs_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/iotest"
+
+	"github.com/klauspost/compress/zstd"
+
+	"plodwatch/ingest"
+	"plodwatch/ingest/blobs"
+	"plodwatch/schema"
+)
+
+func open(t testing.TB, dir string) *blobs.Dir {
+	t.Helper()
+	d, err := blobs.Open(blobs.Config{Dir: dir})
+	if err != nil {
+		t.Fatalf("Open: %v", err)
+	}
+	return d
+}
+
+func put(t testing.TB, d *blobs.Dir, data []byte) schema.ExportID {
+	t.Helper()
+	id, size, created, err := d.Put(t.Context(), bytes.NewReader(data))
+	if err != nil || !created || size != int64(len(data)) || id != schema.ExportIDOf(data) {
+		t.Fatalf("Put = %s, %d, %t, %v", id, size, created, err)
+	}
+	return id
+}
+
+func get(t testing.TB, d *blobs.Dir, id schema.ExportID) []byte {
+	t.Helper()
+	r, size, err := d.Open(t.Context(), id)
+	if err != nil {
+		t.Fatalf("Open: %v", err)
+	}
+	defer r.Close()
+	data, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatalf("read: %v", err)
+	}
+	if int64(len(data)) != size {
+		t.Errorf("size is %d, read %d", size, len(data))
+	}
+	return data
+}
+
+// files returns all files under dir, by their paths in it.
+func files(t testing.TB, dir string) []string {
+	t.Helper()
+	var names []string
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		name, err := filepath.Rel(dir, path)
+		names = append(names, name)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
+
+// noise returns n bytes that look like no text and do not compress.
+func noise(n int) []byte {
+	r := rand.NewChaCha8([32]byte{byte(n)})
+	b := make([]byte, n)
+	_, _ = r.Read(b)
+	if n > 0 {
+		b[0] = 0x0e
+	}
+	return b
+}
+
+func track(points int) []byte {
+	var b bytes.Buffer
+	b.WriteString("\xef\xbb\xbf\r\n<?xml version=\"1.0\"?>\n<gpx><trk><trkseg>\n")
+	for i := range points {
+		fmt.Fprintf(&b, "<trkpt lat=\"59.9%05d\" lon=\"10.7%05d\"><time>2024-05-01T10:%02d:%02dZ</time></trkpt>\n", i, 2*i, i/60%60, i%60)
+	}
+	b.WriteString("</trkseg></trk></gpx>\n")
+	return b.Bytes()
+}
+
+func TestWhatIsPutComesBack(t *testing.T) {
+	utf16 := []byte{0xff, 0xfe}
+	for _, c := range "<gpx></gpx>" {
+		utf16 = append(utf16, byte(c), 0)
+	}
+	for name, test := range map[string]struct {
+		data       []byte
+		compressed bool
+	}{
+		"nothing":              {nil, false},
+		"one byte":             {[]byte{0x0e}, false},
+		"blanks only":          {[]byte(" \r\n\t "), false},
+		"text":                 {[]byte("lat,lon\n1,2\n"), false},
+		"a buffer":             {noise(64 << 10), false},
+		"a buffer and a byte":  {noise(64<<10 + 1), false},
+		"several buffers":      {noise(1 << 20), false},
+		"one angle":            {[]byte("<"), true},
+		"short track":          {track(1), true},
+		"long track":           {track(50_000), true},
+		"track in UTF-16":      {utf16, true},
+		"angle after a letter": {[]byte("a<gpx>"), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			d := open(t, dir)
+			id := put(t, d, test.data)
+			if got := get(t, d, id); !bytes.Equal(got, test.data) {
+				t.Errorf("%d bytes came back other than the %d that were put", len(got), len(test.data))
+			}
+			if err := d.Verify(t.Context(), id); err != nil {
+				t.Errorf("Verify: %v", err)
+			}
+			want := filepath.Join("data", id.String()[:2], id.String())
+			if test.compressed {
+				want += ".zst"
+			}
+			if got := files(t, dir); !slices.Equal(got, []string{want}) {
+				t.Errorf("files %q, want %q alone", got, want)
+			}
+		})
+	}
+}
+
+func TestTextIsSmallOnTheDiskAndAnyToolReadsIt(t *testing.T) {
+	dir := t.TempDir()
+	d := open(t, dir)
+	data := track(20_000)
+	put(t, d, data)
+	stored, err := os.ReadFile(filepath.Join(dir, files(t, dir)[0]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(stored) > len(data)/5 {
+		t.Errorf("%d bytes are stored for %d", len(stored), len(data))
+	}
+	decoder, err := zstd.NewReader(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer decoder.Close()
+	got, err := decoder.DecodeAll(stored, nil)
+	if err != nil || !bytes.Equal(got, data) {
+		t.Errorf("a plain decompressor reads %d bytes, %v", len(got), err)
+	}
+}
+
+func TestUncompressedExportsAllowRandomAccess(t *testing.T) {
+	d := open(t, t.TempDir())
+	data := noise(10_000)
+	r, size, err := d.Open(t.Context(), put(t, d, data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	at, ok := r.(io.ReaderAt)
+	if !ok {
+		t.Fatalf("%T is no io.ReaderAt", r)
+	}
+	got := make([]byte, 100)
+	if _, err := at.ReadAt(got, size-100); err != nil || !bytes.Equal(got, data[len(data)-100:]) {
+		t.Errorf("ReadAt: %v", err)
+	}
+}
+
+func TestSameBytesAreStoredOnce(t *testing.T) {
+	for name, data := range map[string][]byte{"binary": noise(300_000), "text": track(5000)} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			stores := []*blobs.Dir{open(t, dir), open(t, dir)} // as two processes would
+			const writers = 16
+			var wg sync.WaitGroup
+			created := make([]bool, writers)
+			for i := range writers {
+				wg.Go(func() {
+					id, size, isNew, err := stores[i%2].Put(t.Context(), iotest.HalfReader(bytes.NewReader(data)))
+					if err != nil || size != int64(len(data)) || id != schema.ExportIDOf(data) {
+						t.Errorf("Put = %s, %d, %v", id, size, err)
+					}
+					created[i] = isNew
+				})
+			}
+			wg.Wait()
+			if n := len(slices.DeleteFunc(created, func(c bool) bool { return !c })); n != 1 {
+				t.Errorf("%d of %d writers were told that it was new, want 1", n, writers)
+			}
+			if got := files(t, dir); len(got) != 1 {
+				t.Errorf("files %q, want one", got)
+			}
+			if got := get(t, stores[0], schema.ExportIDOf(data)); !bytes.Equal(got, data) {
+				t.Error("other bytes came back")
+			}
+		})
+	}
+}
+
+func TestReaderThatFailsLeavesNothing(t *testing.T) {
+	cut := errors.New("connection reset")
+	for name, test := range map[string]struct {
+		head []byte
+		fail error
+	}{
+		"at once":                 {nil, cut},
+		"in the first buffer":     {noise(100), cut},
+		"later":                   {noise(200_000), cut},
+		"in text":                 {track(5000), cut},
+		"upload that was cut off": {noise(100), io.ErrUnexpectedEOF},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			d := open(t, dir)
+			_, _, created, err := d.Put(t.Context(), io.MultiReader(bytes.NewReader(test.head), iotest.ErrReader(test.fail)))
+			if !errors.Is(err, test.fail) || created {
+				t.Errorf("Put = %t, %v, want the reader's error", created, err)
+			}
+			if errors.Is(err, ingest.ErrNotNow) {
+				t.Errorf("%v is the disk's fault", err)
+			}
+			if got := files(t, dir); len(got) != 0 {
+				t.Errorf("left behind: %q", got)
+			}
+			// The compressor that was given up serves the next.
+			if id := put(t, d, track(100)); !bytes.Equal(get(t, d, id), track(100)) {
+				t.Error("the next export is damaged")
+			}
+		})
+	}
+}
+
+func TestReaderThatNeverGetsOnIsAnError(t *testing.T) {
+	d := open(t, t.TempDir())
+	if _, _, _, err := d.Put(t.Context(), stuck{}); !errors.Is(err, io.ErrNoProgress) {
+		t.Errorf("Put: %v, want io.ErrNoProgress", err)
+	}
+}
+
+type stuck struct{}
+
+func (stuck) Read([]byte) (int, error) { return 0, nil }
+
+func TestEndOfContextEndsPut(t *testing.T) {
+	dir := t.TempDir()
+	d := open(t, dir)
+	ctx, cancel := context.WithCancel(t.Context())
+	endless := readFunc(func(p []byte) (int, error) { cancel(); return len(p), nil })
+	if _, _, _, err := d.Put(ctx, endless); !errors.Is(err, context.Canceled) {
+		t.Errorf("Put: %v", err)
+	}
+	if got := files(t, dir); len(got) != 0 {
+		t.Errorf("left behind: %q", got)
+	}
+}
+
+type readFunc func([]byte) (int, error)
+
+func (f readFunc) Read(p []byte) (int, error) { return f(p) }
+
+func TestUnknownExport(t *testing.T) {
+	d := open(t, t.TempDir())
+	id := schema.ExportID{1}
+	if _, _, err := d.Open(t.Context(), id); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Open: %v", err)
+	}
+	if err := d.Verify(t.Context(), id); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Verify: %v", err)
+	}
+	if there, err := d.Has(t.Context(), id); there || err != nil {
+		t.Errorf("Has = %t, %v", there, err)
+	}
+	known := put(t, d, track(1))
+	if there, err := d.Has(t.Context(), known); !there || err != nil {
+		t.Errorf("Has = %t, %v for a known export", there, err)
+	}
+}
+
+func TestDamageIsSeenAndMended(t *testing.T) {
+	for name, data := range map[string][]byte{"binary": noise(100_000), "text": track(2000)} {
+		for harm, damage := range map[string]func([]byte) []byte{
+			"flipped bit": func(b []byte) []byte { b[len(b)/2] ^= 1; return b },
+			"cut":         func(b []byte) []byte { return b[:len(b)/2] },
+			"emptied":     func([]byte) []byte { return nil },
+			"longer":      func(b []byte) []byte { return append(b, 0) },
+		} {
+			t.Run(name+" "+harm, func(t *testing.T) {
+				dir := t.TempDir()
+				d := open(t, dir)
+				id := put(t, d, data)
+				path := filepath.Join(dir, files(t, dir)[0])
+				stored, err := os.ReadFile(path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(path, damage(stored), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				if err := d.Verify(t.Context(), id); !errors.Is(err, blobs.ErrCorrupt) {
+					t.Fatalf("Verify: %v, want ErrCorrupt", err)
+				}
+				if rehashed(t, d, id) == id {
+					t.Error("the SHA-256 of what is read is still right")
+				}
+				_, _, created, err := d.Put(t.Context(), bytes.NewReader(data))
+				if err != nil || created {
+					t.Fatalf("Put = %t, %v", created, err)
+				}
+				if !bytes.Equal(get(t, d, id), data) || len(files(t, dir)) != 1 {
+					t.Errorf("not mended; files %q", files(t, dir))
+				}
+			})
+		}
+	}
+}
+
+// rehashed returns the SHA-256 of what can be read of an export.
+func rehashed(t *testing.T, d *blobs.Dir, id schema.ExportID) schema.ExportID {
+	t.Helper()
+	r, _, err := d.Open(t.Context(), id)
+	if err != nil {
+		return schema.ExportID{}
+	}
+	defer r.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, r); err != nil {
+		return schema.ExportID{}
+	}
+	return schema.ExportID(sum.Sum(nil))
+}
+
+func TestWalkSeesEveryExportOnceInOrder(t *testing.T) {
+	dir := t.TempDir()
+	d := open(t, dir)
+	var want []schema.ExportID
+	for i := range 300 {
+		data := fmt.Appendf(nil, "export %d", i)
+		if i%2 == 0 {
+			data = append([]byte("<"), data...)
+		}
+		want = append(want, put(t, d, data))
+	}
+	slices.SortFunc(want, func(a, b schema.ExportID) int { return bytes.Compare(a[:], b[:]) })
+	for _, litter := range []string{"README", strings.Repeat("A", 64), ".zst"} {
+		if err := os.WriteFile(filepath.Join(dir, "data", "00", litter), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var got []schema.ExportID
+	if err := d.Walk(t.Context(), func(id schema.ExportID) error { got = append(got, id); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("Walk saw %d exports, want %d in order", len(got), len(want))
+	}
+	enough := errors.New("enough")
+	calls := 0
+	if err := d.Walk(t.Context(), func(schema.ExportID) error { calls++; return enough }); !errors.Is(err, enough) || calls != 1 {
+		t.Errorf("Walk = %v after %d calls", err, calls)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := d.Walk(ctx, func(schema.ExportID) error { return nil }); !errors.Is(err, context.Canceled) {
+		t.Errorf("Walk with an ended context: %v", err)
+	}
+}
+
+func TestLedgerRemembers(t *testing.T) {
+	dir := t.TempDir()
+	d := open(t, dir)
+	mine, other := schema.JobID{1, 2}, schema.JobID{1, 3}
+	for range 2 {
+		if err := d.MarkTaken(mine); err != nil {
+			t.Fatal(err)
+		}
+	}
+	again := open(t, dir)
+	if !again.Taken(mine) || again.Taken(other) {
+		t.Errorf("taken: %t, not taken: %t", again.Taken(mine), !again.Taken(other))
+	}
+}
+
+func TestOnlyTheOwnerMayRead(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "new", "store")
+	d := open(t, dir)
+	put(t, d, noise(10))
+	put(t, d, track(1))
+	if err := d.MarkTaken(schema.JobID{1}); err != nil {
+		t.Fatal(err)
+	}
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		if info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s has mode %s", path, info.Mode())
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestDiskGuardRefuses(t *testing.T) {
+	for name, cfg := range map[string]blobs.Config{
+		"bytes": {MinFreeBytes: 1 << 62},
+		"share": {MinFreeShare: 0.999999},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg.Dir = t.TempDir()
+			d, err := blobs.Open(cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, _, _, err = d.Put(t.Context(), strings.NewReader("x"))
+			if !errors.Is(err, blobs.ErrDiskFull) || !errors.Is(err, ingest.ErrNotNow) {
+				t.Errorf("Put: %v, want ErrDiskFull", err)
+			}
+			if got := files(t, cfg.Dir); len(got) != 0 {
+				t.Errorf("left behind: %q", got)
+			}
+		})
+	}
+}
+
+func TestConfigNamesEveryFault(t *testing.T) {
+	_, err := blobs.Open(blobs.Config{MinFreeBytes: -1, MinFreeShare: 1})
+	for _, field := range []string{"dir", "min_free_bytes", "min_free_share"} {
+		if err == nil || !strings.Contains(err.Error(), field+":") {
+			t.Errorf("Open = %v, want it to name %s", err, field)
+		}
+	}
+	if err := blobs.DefaultConfig("x").Validate(); err != nil {
+		t.Error(err)
+	}
+}
