@@ -1,6 +1,10 @@
 package fitfile
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"plodwatch/schema"
+)
 
 // TwoFieldWalk follows the messages of a one-section file, adds up times and
 // heart rates and checks the checksum: the limit that benchmarks compare with.
@@ -51,4 +55,14 @@ func TwoFieldWalk(data []byte) (sum uint64) {
 		return 0
 	}
 	return sum
+}
+
+// Rows returns the records of a file as columns in file order, before anything
+// is merged, sorted or given to sessions.
+func Rows(data []byte) (schema.Samples, error) {
+	w := &walk{data: data}
+	if err := w.run(); err != nil {
+		return schema.Samples{}, err
+	}
+	return w.cols.Samples, nil
 }
