@@ -32,7 +32,10 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	engine, err = chdb.Open(chdb.Config{Path: filepath.Join(dir, "engine")})
+	engine, err = chdb.Open(chdb.Config{
+		Path:    filepath.Join(dir, "engine"),
+		Outside: chdb.Limits{MaxResultRows: 50_000, MaxResultBytes: 16 << 20, MaxMemoryBytes: 200_000_000, MaxConcurrent: 2},
+	})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

@@ -19,8 +19,8 @@ import (
 //  2. it runs on a connection of its own, with the limits set first and
 //     readonly=1 last, so that it can change no setting;
 //  3. users.xml grants no file, URL or other database (see rights);
-//  4. the functions in its syntax tree, as the parser sees them, must not be
-//     among those that reach out (see forbidden).
+//  4. the functions and tables in its syntax tree, as the parser sees them, must
+//     not be among those that reach out (see forbidden and dangerous).
 type gate struct {
 	e    *Engine
 	auth func(*http.Request) bool
@@ -62,6 +62,9 @@ func (g *gate) run(ctx context.Context, req *request, st statement, out *output)
 	if s.database == "" {
 		s.database = g.e.cfg.Database
 	}
+	if err = g.examine(req, st, s.database); err != nil {
+		return err
+	}
 	c, err := g.e.pool.dial(s)
 	if err != nil {
 		return err
@@ -69,18 +72,22 @@ func (g *gate) run(ctx context.Context, req *request, st statement, out *output)
 	defer c.close()
 	end := g.e.pool.killWhenDone(ctx, c)
 	defer end()
-	if err := g.examine(c, req, st); err != nil {
-		return err
-	}
+	out.limit = g.e.cfg.Outside.MaxResultBytes
 	if err := rows(c, req, st, true, out); err != nil {
 		return err
 	}
 	return out.finish()
 }
 
-// examine is the first and the fourth layer.
-func (g *gate) examine(c *conn, req *request, st statement) error {
-	class, err := c.classify(st.sql, c.database)
+// examine is the first and the fourth layer. It parses on a connection of its
+// own, which the client's limits on results do not touch, and runs nothing.
+func (g *gate) examine(req *request, st statement, database string) error {
+	c, err := g.e.pool.dial(session{database: database, settings: parserLimits(), last: map[string]string{"readonly": "1"}})
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	class, err := c.classify(st.sql, database)
 	if err != nil {
 		return err
 	}
@@ -95,16 +102,28 @@ func (g *gate) examine(c *conn, req *request, st statement) error {
 		return err
 	}
 	for line := range strings.Lines(syntax) {
-		name, ok := strings.CutPrefix(strings.TrimSpace(line), "Function ")
-		if !ok {
-			continue
-		}
+		kind, name, _ := strings.Cut(strings.TrimSpace(line), " ")
 		name, _, _ = strings.Cut(name, " ")
-		if g.e.forbidden[strings.ToLower(name)] {
+		switch {
+		case kind == "Function" && g.e.forbidden[strings.ToLower(name)]:
 			return denied("the function %s is refused", name)
+		case strings.HasSuffix(kind, "Identifier") && dangerous(name):
+			return denied("the table %s is refused", name)
 		}
 	}
 	return nil
+}
+
+// dangerous tells the tables that must not be read, whatever database they are
+// said to be in. Grants cannot do it: the engine in process asks for none on
+// system tables. system.stack_trace sends a signal to every thread of this
+// process; the others tell about the machine, not about the data.
+func dangerous(table string) bool {
+	switch strings.ToLower(table[strings.LastIndexByte(table, '.')+1:]) {
+	case "stack_trace", "server_settings", "disks", "certificates", "remote_data_paths", "zookeeper", "zookeeper_connection":
+		return true
+	}
+	return false
 }
 
 // tableFunctions of the engine that make rows out of nothing or of a query.
@@ -156,11 +175,8 @@ func (g *gate) settings(asked map[string]string) (map[string]string, error) {
 		"timeout_overflow_mode":              "throw",
 		"max_bytes_before_external_group_by": strconv.FormatUint(limit.MaxMemoryBytes/2, 10),
 		"max_bytes_before_external_sort":     strconv.FormatUint(limit.MaxMemoryBytes/2, 10),
-		"allow_ddl":                          "0",
-		"max_query_size":                     "262144",
-		"max_ast_depth":                      "500",
-		"max_ast_elements":                   "20000",
 	}
+	maps.Copy(settings, parserLimits())
 	for name, value := range asked {
 		switch {
 		case bounds[name] > 0:
@@ -187,6 +203,13 @@ func (g *gate) settings(asked map[string]string) (map[string]string, error) {
 	}
 	maps.Copy(settings, formatted)
 	return settings, nil
+}
+
+// parserLimits bound the text itself.
+func parserLimits() map[string]string {
+	return map[string]string{
+		"allow_ddl": "0", "max_query_size": "262144", "max_ast_depth": "500", "max_ast_elements": "20000",
+	}
 }
 
 // clientMaySet lists the settings by which tools shape an answer; none of them

@@ -25,6 +25,9 @@ type output struct {
 	frames  *frameWriter
 	coder   io.WriteCloser
 	sink    io.Writer
+	// limit bounds the answer in bytes, 0 is no limit; written counts them. The
+	// engine's own limit takes a constant column for one value.
+	limit, written uint64
 }
 
 func newOutput(w http.ResponseWriter) *output {
@@ -79,6 +82,9 @@ func encoder(w io.Writer, encoding string) (io.WriteCloser, error) {
 func (o *output) write(b []byte) error {
 	if len(b) == 0 {
 		return nil
+	}
+	if o.written += uint64(len(b)); o.limit > 0 && o.written > o.limit {
+		return refuse(codeTooLarge, "TOO_MANY_ROWS_OR_BYTES", "Limit for result exceeded, max bytes: %d", o.limit)
 	}
 	o.started = true
 	_, err := o.sink.Write(b)

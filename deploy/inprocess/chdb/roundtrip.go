@@ -29,8 +29,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	// A caller that goes away must not leave the handler at a full pipe or at a
 	// body that nobody fills.
 	stop := context.AfterFunc(ctx, func() {
-		cause := context.Cause(ctx)
-		_ = pr.CloseWithError(cause)
+		_ = pw.CloseWithError(context.Cause(ctx))
 		_ = inner.Body.Close()
 	})
 	go func() {
