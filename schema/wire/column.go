@@ -210,6 +210,9 @@ func samplesToPB(s *schema.Samples, mem *scratch) *pb.Samples {
 
 func samplesFromPB(msg *pb.Samples) (schema.Samples, error) {
 	var s schema.Samples
+	if msg == nil {
+		return s, fmt.Errorf("session without samples: %w", ErrMalformed)
+	}
 	count := int(msg.GetCount())
 	if count > MaxSamples {
 		return s, fmt.Errorf("session of %d samples where %d are allowed: %w", count, MaxSamples, ErrTooLarge)
