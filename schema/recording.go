@@ -143,6 +143,7 @@ type Recording struct {
 	// reason that made it so. A skipped or rejected file comes as *Refusal.
 	Outcome Outcome
 	Reason  Reason
+	Detail  string // of a salvaged file: the first thing that was wrong, for people; never a file name
 }
 
 // Envelope is one session on its way from worker to analyzer.

@@ -81,6 +81,9 @@ func Decode(data []byte) (*schema.Recording, error) {
 		return rec, refusal
 	}
 	rec.Outcome, rec.Reason = w.outcome()
+	if w.damage != nil {
+		rec.Detail = w.damage.Error()
+	}
 	return rec, nil
 }
 
