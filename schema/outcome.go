@@ -85,3 +85,58 @@ func AsRefusal(err error) *Refusal {
 	}
 	return nil
 }
+
+// ReasonText says a reason in a few words for people.
+func ReasonText(r Reason) string {
+	switch r {
+	case ReasonNone:
+		return ""
+	case ReasonArchive:
+		return "a zip; its members are counted as files of their own"
+	case ReasonSameBytes:
+		return "the same bytes were taken before"
+	case ReasonTruncated:
+		return "ends too early; everything complete was kept"
+	case ReasonCRC:
+		return "checksum does not match; everything readable was kept"
+	case ReasonCorrupt:
+		return "a part cannot be read; the rest was kept"
+	case ReasonNoSession:
+		return "no session message; the session was made from the records"
+	case ReasonOverBudget:
+		return "more messages than any real file; the rest was left out"
+	case ReasonNotActivity:
+		return "settings, monitoring, sleep, a course or a workout: no activity in it"
+	case ReasonRoute:
+		return "a route without times"
+	case ReasonNoSamples:
+		return "nothing was recorded in it"
+	case ReasonUnsupported:
+		return "not a format plodwatch reads"
+	case ReasonLitter:
+		return "temporary or hidden file"
+	case ReasonEmpty:
+		return "no bytes in it"
+	case ReasonNotRegular:
+		return "a device, a pipe or a link, not a file"
+	case ReasonUnreadable:
+		return "the system would not let it be read"
+	case ReasonTooLarge:
+		return "larger than any real file of its kind"
+	case ReasonBomb:
+		return "unpacks to far more than any real file"
+	case ReasonMalformed:
+		return "cannot be read as what it claims to be"
+	case ReasonRelativeClock:
+		return "its clock was never set, and nothing in it tells the time"
+	case ReasonEntities:
+		return "defines XML entities, which no watch does"
+	case ReasonSessionTooLarge:
+		return "a session is too large for a message"
+	case ReasonNested:
+		return "an archive inside an archive inside an archive"
+	case ReasonPoison:
+		return "set aside after it failed repeatedly"
+	}
+	return string(r)
+}
