@@ -231,6 +231,12 @@ func (c *conn) call(fn func(conn, q unsafe.Pointer, qn uintptr, f unsafe.Pointer
 	return fn(c.inner, q, qn, f, n, p.pNames, p.pNameLens, p.pValues, p.pValueLens, uintptr(len(params)))
 }
 
+// statementClass is what the engine's own parser says about a text.
+type statementClass struct {
+	statements uint32
+	readOnly   bool
+}
+
 // classify asks the engine's parser how many statements a text has and whether
 // they only read.
 func (c *conn) classify(sql, database string) (statementClass, error) {

@@ -30,7 +30,6 @@ const (
 	codeReadOnly         = 164
 	codeTooManyQueries   = 202
 	codeAborted          = 236
-	codeMemoryLimit      = 241
 	codeTooLarge         = 396
 	codeAccessDenied     = 497
 	codeAuthFailed       = 516

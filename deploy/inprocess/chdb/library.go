@@ -134,9 +134,3 @@ func bindParams(p *runtime.Pinner, params []param) *cParams {
 	c.pValues, c.pValueLens = unsafe.Pointer(&c.values[0]), unsafe.Pointer(&c.valueLens[0])
 	return c
 }
-
-// statementClass is what the engine's own parser says about a text.
-type statementClass struct {
-	statements uint32
-	readOnly   bool
-}

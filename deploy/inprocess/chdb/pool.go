@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -48,7 +48,7 @@ func (p *pool) get(s session) (*conn, error) {
 	p.mu.Lock()
 	for i := len(p.idle) - 1; i >= 0; i-- {
 		if c := p.idle[i]; c.key == key {
-			p.idle = append(p.idle[:i], p.idle[i+1:]...)
+			p.idle = slices.Delete(p.idle, i, i+1)
 			p.mu.Unlock()
 			return c, nil
 		}
@@ -93,16 +93,14 @@ func (p *pool) dial(s session) (*conn, error) {
 // put takes a connection back for reuse.
 func (p *pool) put(c *conn) {
 	p.mu.Lock()
-	var drop *conn
-	switch {
-	case p.closed:
-		drop = c
-	case len(p.idle) == maxIdle:
-		drop = p.idle[0]
-		p.idle = append(p.idle[:0:0], p.idle[1:]...)
-		fallthrough
-	default:
+	drop := c
+	if !p.closed {
 		p.idle = append(p.idle, c)
+		drop = nil
+		if len(p.idle) > maxIdle {
+			drop = p.idle[0]
+			p.idle = slices.Delete(p.idle, 0, 1)
+		}
 	}
 	p.mu.Unlock()
 	if drop != nil {
@@ -168,13 +166,8 @@ func (p *pool) kill(comment string) {
 
 // assignments writes settings as SET wants them, in a fixed order.
 func assignments(settings map[string]string) string {
-	names := make([]string, 0, len(settings))
-	for name := range settings {
-		names = append(names, name)
-	}
-	sort.Strings(names)
 	var b strings.Builder
-	for i, name := range names {
+	for i, name := range slices.Sorted(maps.Keys(settings)) {
 		if i > 0 {
 			b.WriteString(", ")
 		}

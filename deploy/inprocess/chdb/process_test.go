@@ -5,11 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -36,6 +38,10 @@ func child(dir string) int {
 		fmt.Println("failed", err)
 		return 1
 	}
+	if os.Getenv(childPath+"_CLOSE") != "" {
+		fmt.Println(closeWhileRunning(e, dir))
+		return 0
+	}
 	ctx := context.Background()
 	conn, err := clickhouse.Open(&clickhouse.Options{
 		Protocol: clickhouse.HTTP, Addr: []string{"inprocess:8123"},
@@ -60,6 +66,85 @@ func child(dir string) int {
 	}
 	fmt.Println("failed", err)
 	return 1
+}
+
+// closeWhileRunning closes an engine in the middle of a statement and opens the
+// next one, on another path and then on the same again.
+func closeWhileRunning(e *chdb.Engine, dir string) error {
+	rt := e.RoundTripper()
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, "http://inprocess/", strings.NewReader("SELECT number FROM numbers(1000000000000)"))
+	if err != nil {
+		return err
+	}
+	res, err := rt.RoundTrip(req)
+	if err != nil {
+		return err
+	}
+	var read sync.WaitGroup
+	var ended error
+	began := make(chan struct{})
+	read.Go(func() {
+		defer func() { _ = res.Body.Close() }()
+		if _, ended = io.ReadFull(res.Body, make([]byte, 1000)); ended == nil {
+			close(began)
+			_, ended = io.Copy(io.Discard, res.Body)
+		}
+	})
+	<-began
+	if err = e.Close(); err != nil {
+		return err
+	}
+	read.Wait()
+	if ended == nil {
+		return errors.New("the answer that was cut looks whole")
+	}
+	if err = e.Close(); !errors.Is(err, chdb.ErrClosed) {
+		return fmt.Errorf("the second close: %w", err)
+	}
+	res, err = rt.RoundTrip(req.Clone(context.Background()))
+	if err != nil {
+		return err
+	}
+	_ = res.Body.Close()
+	if res.StatusCode != http.StatusServiceUnavailable {
+		return fmt.Errorf("a closed engine answers %s", res.Status)
+	}
+	for _, path := range []string{dir + "2", dir} {
+		if e, err = chdb.Open(chdb.Config{Path: path}); err != nil {
+			return err
+		}
+		if err = e.Close(); err != nil {
+			return err
+		}
+	}
+	if err = goleak.Find(); err != nil {
+		return err
+	}
+	return errors.New("all is well")
+}
+
+func TestCloseEndsWhatRunsAndFreesThePath(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "engine")
+	cmd, said := startChild(t, dir, childPath+"_CLOSE=1")
+	var lines []string
+	for said.Scan() {
+		lines = append(lines, said.Text())
+	}
+	must(t, cmd.Wait())
+	if len(lines) != 1 || lines[0] != "all is well" {
+		t.Errorf("the other process said %q", lines)
+	}
+}
+
+func TestRecoveredNilDereferenceDoesNotHang(t *testing.T) {
+	deref := func(p *int) (v any) {
+		defer func() { v = recover() }()
+		return *p
+	}
+	if err, ok := deref(nil).(error); !ok || !strings.Contains(err.Error(), "nil pointer dereference") {
+		t.Errorf("recovered %v", err)
+	}
+	must(t, connect(t, engine.RoundTripper()).Ping(t.Context()))
 }
 
 func startChild(t *testing.T, dir string, env ...string) (*exec.Cmd, *bufio.Scanner) {

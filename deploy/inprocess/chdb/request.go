@@ -4,13 +4,14 @@ import (
 	"compress/gzip"
 	"compress/zlib"
 	"errors"
-	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
 	"regexp"
-	"sort"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/ClickHouse/ch-go/compress"
@@ -70,12 +71,7 @@ func parseRequest(r *http.Request) (*request, error) {
 	}
 	req.database = r.Header.Get("X-ClickHouse-Database")
 	req.format = r.Header.Get("X-ClickHouse-Format")
-	names := make([]string, 0, len(values))
-	for name := range values {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(values)) {
 		if err = req.take(name, values.Get(name)); err != nil {
 			req.closeBody()
 			return nil, err
@@ -112,7 +108,8 @@ func (req *request) take(name, value string) error {
 		req.whole = value == "1" || value == "true"
 	case "client_protocol_version":
 		req.hello = true
-		req.newestTypes = len(value) > 5 || len(value) == 5 && value >= fmt.Sprint(serializationRevision)
+		version, err := strconv.Atoi(value)
+		req.newestTypes = err == nil && version >= serializationRevision
 	case "decompress", "user", "password", "quota_key", "stacktrace", "role", "session_id", "session_timeout",
 		"session_check", "close_session", "buffer_size", "http_make_head_request":
 		// Either handled elsewhere or without a meaning in process: there is one
