@@ -14,7 +14,8 @@ import (
 )
 
 // asNobody makes the file accesses of this goroutine, and of no other, those
-// of a user without rights. The thread is given up at the goroutine's end.
+// of a user without rights until the clean-up begins. The thread is given up
+// at the goroutine's end.
 func asNobody(t *testing.T) {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -24,6 +25,7 @@ func asNobody(t *testing.T) {
 	if err := syscall.Setfsuid(65534); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { syscall.Setfsuid(0) })
 }
 
 func TestWalkGoesOnPastWhatItMayNotRead(t *testing.T) {
