@@ -41,7 +41,7 @@ func (r rowSet) slice(i, j int) rowSet {
 // assign gives every row to a session and returns how many found none.
 func (w *walk) assign(drafts []draft, owners owners) (unassigned int) {
 	sets := make([]rowSet, len(drafts))
-	if len(drafts) == 1 {
+	if len(drafts) == 1 && !slices.ContainsFunc(w.sections, foreign) {
 		sets[0] = rowSet{to: w.cols.n}
 	} else {
 		unassigned = w.split(sets, owners)
@@ -51,6 +51,9 @@ func (w *walk) assign(drafts []draft, owners owners) (unassigned int) {
 	}
 	return unassigned
 }
+
+// foreign says that a section is no activity, and its records not ours.
+func foreign(s section) bool { return !s.activity() }
 
 // split distributes the rows over several sessions.
 func (w *walk) split(sets []rowSet, owners owners) (unassigned int) {
@@ -62,7 +65,9 @@ func (w *walk) split(sets []rowSet, owners owners) (unassigned int) {
 			k := owners[s].of(w.cols.TimeMs[i])
 			owner[i] = int16(k)
 			if k < 0 {
-				unassigned++
+				if !foreign(w.sections[s]) {
+					unassigned++
+				}
 				continue
 			}
 			if counts[k] == 0 {

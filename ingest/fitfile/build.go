@@ -20,7 +20,7 @@ func (w *walk) build(rec *schema.Recording) *schema.Refusal {
 	sum := w.readSummary()
 	drafts := w.drafts(sum)
 	if len(drafts) == 0 {
-		if w.cols.n == 0 {
+		if !slices.ContainsFunc(w.sections, func(s section) bool { return s.activity() && s.rows[1] > s.rows[0] }) {
 			return w.nothing()
 		}
 		w.flag(schema.FlagSynthesisedSession)

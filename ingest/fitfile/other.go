@@ -79,12 +79,12 @@ func (w *walk) fileID(m message) {
 	}
 }
 
-// inActivity says whether the section at hand counts as an activity: its
-// file_id says so, or it has none.
-func (w *walk) inActivity() bool {
-	s := w.section()
-	return s.fileType == fileTypeActivity || !s.hasFileID
-}
+// activity says whether a section counts as one: its file_id says so, or it
+// has none.
+func (s *section) activity() bool { return s.fileType == fileTypeActivity || !s.hasFileID }
+
+// inActivity says whether the section at hand counts as an activity.
+func (w *walk) inActivity() bool { return w.section().activity() }
 
 // event takes the starts and stops of the timer. They are read here and not by
 // tormoder/fit because a ride through a town has hundreds of them and each

@@ -7,8 +7,8 @@ import "slices"
 type owners []windows
 
 // windows are the sessions that can own what stands in a section: its own
-// ones, or all when it has none (a strap's heart rates). A single one owns
-// everything; of several each owns what lies in its half-open window. The
+// ones, or all when it has none (a strap's heart rates); none at all when the
+// section is no activity. A single one owns everything; of several each owns what lies in its half-open window. The
 // earliest session that covers an instant has it, and the instant at which one
 // ends belongs to it unless the next starts there.
 type windows struct {
@@ -22,6 +22,9 @@ func (w *walk) owners(drafts []draft) owners {
 	out := make(owners, len(w.sections))
 	all := newWindows(drafts, func(*draft) bool { return true })
 	for s := range out {
+		if !w.sections[s].activity() {
+			continue
+		}
 		out[s] = newWindows(drafts, func(d *draft) bool { return d.section == s })
 		if len(out[s].drafts) == 0 {
 			out[s] = all

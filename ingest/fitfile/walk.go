@@ -3,6 +3,7 @@ package fitfile
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -170,6 +171,9 @@ func (w *walk) resync(pos int, cause error) int {
 	return -1
 }
 
+// checksumBytes follow the data of a section.
+const checksumBytes = 2
+
 // header is what a section's header says.
 type header struct {
 	size     int
@@ -214,7 +218,7 @@ func (w *walk) walkSection(pos int, h header) int {
 	for at := start; at < end && !w.stop; {
 		n, err := w.message(at)
 		if err != nil {
-			if !whole && err == errShort {
+			if !whole && (errors.Is(err, errShort) || end-at <= checksumBytes) {
 				w.broken(schema.FlagTruncated, "read message at byte %d: %w", at, err)
 				break
 			}
@@ -239,15 +243,21 @@ func (w *walk) bounds(pos, start int, h header) (end, next int, whole bool) {
 	size := len(w.data)
 	end = start + h.dataSize
 	switch {
-	case h.dataSize == 0 && size-start > 2:
+	case h.dataSize == 0 && size-start > checksumBytes:
 		w.broken(schema.FlagUnfinalised, "section at byte %d: no data size", pos)
 		w.flag(schema.FlagTruncated)
-		return size, size, false
-	case end+2 > size:
-		w.broken(schema.FlagTruncated, "section at byte %d: %d bytes of %d", pos, size-start, h.dataSize+2)
-		return min(end, size), size, false
+	case end+checksumBytes > size:
+		w.broken(schema.FlagTruncated, "section at byte %d: %d bytes of %d", pos, size-start, h.dataSize+checksumBytes)
+	default:
+		return end, end + checksumBytes, true
 	}
-	return end, end + 2, true
+	if h.dataSize > 0 && end <= size {
+		return end, size, false // only the checksum is incomplete
+	}
+	if size-start > checksumBytes && checksum(w.data[pos:]) == 0 {
+		return size - checksumBytes, size, false // only the header is wrong
+	}
+	return size, size, false
 }
 
 // beginSection forgets what the section before has defined.
