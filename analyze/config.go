@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// Config bounds the analyzer's batches.
+// Config bounds the analyzer's batches and says when it looks for sessions
+// that must be derived again.
 type Config struct {
 	// BatchRows ends a batch when it holds at least this many samples.
 	// Default 100,000.
@@ -17,11 +18,23 @@ type Config struct {
 	// MaxRows bounds the samples in hand at once: gathered, being inserted and
 	// waiting. A session larger than this goes alone. Default 400,000.
 	MaxRows int64 `yaml:"max_rows"`
+	// SweepIdle is how long after the last batch the analyzer looks for
+	// sessions whose settings or observed maximum have changed. Default 1 s.
+	SweepIdle time.Duration `yaml:"sweep_idle"`
+	// SweepBusy is how long it puts that off while batches keep coming.
+	// Default 30 s.
+	SweepBusy time.Duration `yaml:"sweep_busy"`
+	// DrainTimeout is how long work in hand may take after the end of Run's
+	// context. Default 30 s.
+	DrainTimeout time.Duration `yaml:"drain_timeout"`
 }
 
 // DefaultConfig returns the values that Config documents.
 func DefaultConfig() Config {
-	return Config{BatchRows: 100_000, BatchWait: time.Second, MaxRows: 400_000}
+	return Config{
+		BatchRows: 100_000, BatchWait: time.Second, MaxRows: 400_000,
+		SweepIdle: time.Second, SweepBusy: 30 * time.Second, DrainTimeout: 30 * time.Second,
+	}
 }
 
 // Validate reports all faults of the configuration at once.
@@ -30,11 +43,18 @@ func (c Config) Validate() error {
 	if c.BatchRows < 1 {
 		faults = append(faults, fmt.Errorf("batch_rows is %d: must be at least 1", c.BatchRows))
 	}
-	if c.BatchWait <= 0 {
-		faults = append(faults, fmt.Errorf("batch_wait is %s: must be above 0", c.BatchWait))
-	}
 	if c.MaxRows < c.BatchRows {
 		faults = append(faults, fmt.Errorf("max_rows is %d: must be at least batch_rows (%d)", c.MaxRows, c.BatchRows))
+	}
+	for _, d := range []struct {
+		name  string
+		value time.Duration
+	}{
+		{"batch_wait", c.BatchWait}, {"sweep_idle", c.SweepIdle}, {"sweep_busy", c.SweepBusy}, {"drain_timeout", c.DrainTimeout},
+	} {
+		if d.value <= 0 {
+			faults = append(faults, fmt.Errorf("%s is %s: must be above 0", d.name, d.value))
+		}
 	}
 	return errors.Join(faults...)
 }

@@ -96,8 +96,10 @@ type Brief struct {
 	RulesVersion  uint32
 }
 
-// Stored is a session read back, with the fingerprint of its samples.
+// Stored is a session read back, with the fingerprint of its samples and the
+// version of its row.
 type Stored struct {
-	Env    *schema.Envelope
-	Decode uint64
+	Env     *schema.Envelope
+	Decode  uint64
+	Version uint64
 }

@@ -152,12 +152,13 @@ type Known struct {
 	Outcome        schema.Outcome
 	Reason         schema.Reason
 	Sessions       int
+	Members        []schema.ExportID // of an archive, in its order
 	DecoderVersion uint32
 }
 
 // KnownExports returns those of an athlete's exports that have a row.
 func (s *Store) KnownExports(ctx context.Context, athlete schema.AthleteID, ids []schema.ExportID) (map[schema.ExportID]Known, error) {
-	const query = `SELECT export_id, outcome, reason, sessions, decoder_version FROM exports
+	const query = `SELECT export_id, outcome, reason, sessions, member_ids, decoder_version FROM exports
 		WHERE athlete_id = {athlete:String} AND export_id IN {exports:Array(String)}`
 	all := make(map[schema.ExportID]Known)
 	err := eachPart(ids, func(part []schema.ExportID) error {
@@ -172,14 +173,22 @@ func (s *Store) KnownExports(ctx context.Context, athlete schema.AthleteID, ids 
 			var (
 				text, outcome, reason string
 				sessions              uint64
+				members               []string
 				k                     Known
 			)
-			if err := rows.Scan(&text, &outcome, &reason, &sessions, &k.DecoderVersion); err != nil {
+			if err := rows.Scan(&text, &outcome, &reason, &sessions, &members, &k.DecoderVersion); err != nil {
 				return err
 			}
 			id, err := schema.ParseExportID(text)
 			if err != nil {
 				return err
+			}
+			for _, m := range members {
+				member, err := schema.ParseExportID(m)
+				if err != nil {
+					return err
+				}
+				k.Members = append(k.Members, member)
 			}
 			k.Outcome, k.Reason, k.Sessions = schema.Outcome(outcome), schema.Reason(reason), int(sessions) //nolint:gosec // few
 			all[id] = k

@@ -239,7 +239,7 @@ func (row *sessionRow) stored() (*analyze.Stored, error) {
 		Format: schema.Format(row.Format), DecoderVersion: row.DecoderVersion, Salvaged: row.Salvaged,
 		ReceivedMs: row.ReceivedAt, Session: s,
 	}
-	return &analyze.Stored{Env: env, Decode: row.Decode}, nil
+	return &analyze.Stored{Env: env, Decode: row.Decode, Version: row.Version}, nil
 }
 
 func (row *sessionRow) restoreStretches(s *schema.Session) {

@@ -25,6 +25,7 @@ func testRoundTrip(t *testing.T, s *store.Store) {
 	}
 	equal(t, "envelope", got.Env, env)
 	equal(t, "decode", got.Decode, r.Decode)
+	equal(t, "version", got.Version, r.Version)
 	want(t, s, "SELECT count() FROM samples", "20")
 }
 

@@ -81,8 +81,8 @@ func envelope(athlete schema.AthleteID, ordinal, n int) *schema.Envelope {
 		WatchZones: schema.WatchZones{
 			TimeMs: []int64{1, 2, 3, 4, 5, 6}, BoundsBPM: []uint8{95, 114, 133, 152, 171}, MaxHR: 190, RestHR: 48, ThresholdHR: 168,
 		},
-		Facts:  schema.FileFacts{MaxHR: 190, MaxHRSource: "time_in_zone", RestHR: 48, ThresholdHR: 168},
-		RPE:    6.5, HasRPE: true, Feel: 75,
+		Facts: schema.FileFacts{MaxHR: 190, MaxHRSource: "time_in_zone", RestHR: 48, ThresholdHR: 168},
+		RPE:   6.5, HasRPE: true, Feel: 75,
 		Device: "garmin fr965 \t'quoted' \\ ü",
 		Flags:  []schema.Flag{schema.FlagCRCBad, schema.FlagTruncated},
 	}
