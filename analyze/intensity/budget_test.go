@@ -219,7 +219,12 @@ func plainPaused(s *schema.Session, ms, limit int64) bool {
 		if len(seen) == 0 {
 			return true
 		}
-		if from := seen[len(seen)-1]; started && min(next, restart)-from > limit {
+		if !started {
+			continue
+		}
+		following := s.TimerEvents[i+1].AtMs
+		from := seen[len(seen)-1]
+		if from < following && ms < following && min(next, following)-from > limit {
 			return true
 		}
 	}

@@ -51,8 +51,8 @@ func cutsOf(s *schema.Session, t *track, limitMs int64) []cut {
 // pausesOf turns timer events into pauses. A stop lasts until the next start or
 // the next sample after it, whichever comes first: files exist with one stop
 // and hours of samples behind it. Some watches write one sample more after the
-// stop; what is empty for longer than limitMs from there to the start is paused
-// too, not a gap.
+// stop; what is empty for longer than limitMs from there to the next event is
+// paused too, not a gap, if the timer is started again at all.
 func pausesOf(events []schema.TimerEvent, t *track, limitMs int64) []schema.Interval {
 	if !slices.IsSortedFunc(events, compareEvents) {
 		events = slices.Clone(events)
@@ -70,7 +70,7 @@ func pausesOf(events []schema.TimerEvent, t *track, limitMs int64) []schema.Inte
 		}
 		startMs, nextMs, started := t.toMs, t.toMs, starts < len(events)
 		if started {
-			startMs, nextMs = min(t.toMs, events[starts].AtMs), events[i+1].AtMs
+			startMs, nextMs = events[starts].AtMs, min(t.toMs, events[i+1].AtMs)
 		}
 		k, found := slices.BinarySearch(t.timeMs, e.AtMs)
 		if found {
@@ -78,7 +78,7 @@ func pausesOf(events []schema.TimerEvent, t *track, limitMs int64) []schema.Inte
 		}
 		pauses = append(pauses, schema.Interval{FromMs: e.AtMs, ToMs: t.sampleOr(k, startMs)})
 		for ; started && k < len(t.timeMs) && t.timeMs[k] < nextMs; k++ {
-			empty := schema.Interval{FromMs: t.timeMs[k], ToMs: t.sampleOr(k+1, startMs)}
+			empty := schema.Interval{FromMs: t.timeMs[k], ToMs: t.sampleOr(k+1, nextMs)}
 			if empty.ToMs-empty.FromMs > limitMs {
 				pauses = append(pauses, empty)
 			}

@@ -103,6 +103,7 @@ func TestPauses(t *testing.T) {
 		{"stop and start at once", 20, every(1, 0, 19), []schema.TimerEvent{stop(10), resume(10)}, 0, 0},
 		{"start and stop out of order", 70, append(every(1, 0, 9), every(1, 60, 69)...), []schema.TimerEvent{resume(60), stop(10)}, 50, 0},
 		{"a sample straight after the stop", 70, append(append(every(1, 0, 10), 12), every(1, 60, 69)...), []schema.TimerEvent{stop(11), resume(60)}, 49, 0},
+		{"a stop that a sample ended, and another one", 900, append(append(every(1, 0, 9), every(1, 50, 249)...), every(1, 850, 899)...), []schema.TimerEvent{resume(0), stop(10), stop(250), resume(850)}, 640, 0},
 		{"a hole without any stop", 70, append(every(1, 0, 9), every(1, 60, 69)...), []schema.TimerEvent{resume(0)}, 0, 51},
 	} {
 		s := at(c.endS, 100, c.seconds...)
