@@ -19,7 +19,7 @@ func (w *walk) settleClocks() *schema.Refusal {
 		if len(rows) > 0 {
 			s.seen(uint32(rows[0]/1000 - epochUnix))
 		}
-		if s.firstTime == 0 || s.firstTime >= absoluteTime {
+		if s.firstTime == 0 || s.firstTime >= absoluteTime || !s.activity() {
 			continue
 		}
 		switch {
