@@ -12,21 +12,34 @@ func isStuck(m *Measured, t *track) bool {
 	if m.SpeedMMps == nil {
 		return false
 	}
-	start := -1 // first sample of the run of equal values
-	var heldMs int64
-	for i, h := range t.hr {
-		if m.HRFlags[i] != schema.HROK || m.WeightMs[i] == 0 {
-			start = -1
-			continue
+	for i := 0; i < len(t.hr); {
+		h := t.hr[i]
+		j := i + 1
+		for j < len(t.hr) && t.hr[j] == h {
+			j++
 		}
-		if start < 0 || h != t.hr[start] {
-			start, heldMs = i, 0
-		}
-		heldMs += m.WeightMs[i]
-		last := i+1 == len(t.hr) || t.hr[i+1] != h || m.HRFlags[i+1] != schema.HROK || m.WeightMs[i+1] == 0
-		if last && heldMs > stuckMs && speedChanges(m.SpeedMMps[start:i+1]) {
+		if m.HRFlags[i] == schema.HROK && heldWhileSpeedChanges(m.WeightMs[i:j], m.SpeedMMps[i:j]) {
 			return true
 		}
+		i = j
+	}
+	return false
+}
+
+// heldWhileSpeedChanges judges samples of one heart rate; a gap or pause among
+// them begins a new stretch.
+func heldWhileSpeedChanges(weightMs []int64, speeds []int32) bool {
+	from := 0
+	var heldMs int64
+	for i, w := range weightMs {
+		heldMs += w
+		if w != 0 && i+1 < len(weightMs) {
+			continue
+		}
+		if heldMs > stuckMs && speedChanges(speeds[from:i+1]) {
+			return true
+		}
+		from, heldMs = i+1, 0
 	}
 	return false
 }
@@ -57,16 +70,27 @@ func isCadenceLocked(m *Measured, t *track) bool {
 		return false
 	}
 	var w lockWindow
+	begins, ends := t.fromMs, t.fromMs // of the current block
+	sums := &w.sums[0]
 	for i, strides := range t.cadence {
 		if m.HRFlags[i] != schema.HROK || strides <= 0 || strides > lockHighestCadence {
 			continue
 		}
-		block := (t.timeMs[i] - t.fromMs) / lockBlockMs
-		if block < w.block {
+		at := t.timeMs[i]
+		if at < begins {
 			continue // outside the session
 		}
-		w.moveTo(block)
-		w.sums[block%lockWindowBlocks].add(float64(t.hr[i]), float64(strides)/50)
+		if at >= ends {
+			block := (at - t.fromMs) / lockBlockMs
+			if block < w.block {
+				continue // beyond what 64 bits can subtract
+			}
+			w.moveTo(block)
+			sums = &w.sums[block%lockWindowBlocks]
+			begins = t.fromMs + block*lockBlockMs
+			ends = begins + lockBlockMs
+		}
+		sums.add(float64(t.hr[i]), float64(strides)/50)
 	}
 	w.close()
 	return w.lockedMs >= lockTotalMs

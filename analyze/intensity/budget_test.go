@@ -233,9 +233,12 @@ func plainPaused(s *schema.Session, ms, limit int64) bool {
 
 func TestMeasureTakesAnything(t *testing.T) {
 	for name, s := range map[string]*schema.Session{
-		"nothing":            {},
-		"no samples":         {StartMs: start, EndMs: start + 60_000},
-		"end before start":   {StartMs: start, EndMs: start - 1, Samples: schema.Samples{TimeMs: []int64{start}}},
+		"nothing":          {},
+		"no samples":       {StartMs: start, EndMs: start + 60_000},
+		"end before start": {StartMs: start, EndMs: start - 1, Samples: schema.Samples{TimeMs: []int64{start}}},
+		"cadence outside": {Sport: schema.SportRunning, StartMs: math.MinInt64, EndMs: math.MaxInt64, Samples: schema.Samples{
+			TimeMs: []int64{math.MinInt64, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, math.MaxInt64}, HeartRate: slices.Repeat([]uint8{170}, 14), Cadence100: slices.Repeat([]int32{8500}, 14),
+		}},
 		"all of time":        {StartMs: math.MinInt64, EndMs: math.MaxInt64, Samples: schema.Samples{TimeMs: []int64{math.MinInt64, 0, math.MaxInt64}}},
 		"columns too short":  {StartMs: start, EndMs: start + 3000, Samples: schema.Samples{TimeMs: []int64{start, start + 1000}, HeartRate: []uint8{90}, SpeedMMps: []int32{1}, LatE7: []int32{5, 6}}},
 		"time runs backward": {StartMs: start, EndMs: start + 9000, Samples: schema.Samples{TimeMs: []int64{start + 5000, start, start + 2000, start + 7000}, HeartRate: []uint8{90, 180, 91, 92}}},

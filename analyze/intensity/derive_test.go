@@ -133,23 +133,23 @@ func TestMeets8020OnTheBound(t *testing.T) {
 }
 
 func TestVerdicts(t *testing.T) {
-	max := schema.Settings{HRMax: 190}
+	set := schema.Settings{HRMax: 190}
 	for _, c := range []struct {
 		name string
 		s    *schema.Session
 		set  schema.Settings
 		want intensity.Verdict
 	}{
-		{"good", session(stretch{600, 120}), max, intensity.VerdictOK},
-		{"five minutes", session(stretch{300, 120}), max, intensity.VerdictOK},
-		{"four minutes", session(stretch{240, 120}), max, intensity.VerdictTooShort},
-		{"no heart rate", session(stretch{600, 0}), max, intensity.VerdictNoHR},
-		{"all of it impossible", session(stretch{600, 240}), max, intensity.VerdictNoHR},
+		{"good", session(stretch{600, 120}), set, intensity.VerdictOK},
+		{"five minutes", session(stretch{300, 120}), set, intensity.VerdictOK},
+		{"four minutes", session(stretch{240, 120}), set, intensity.VerdictTooShort},
+		{"no heart rate", session(stretch{600, 0}), set, intensity.VerdictNoHR},
+		{"all of it impossible", session(stretch{600, 240}), set, intensity.VerdictNoHR},
 		{"no maximum", session(stretch{600, 120}), schema.Settings{}, intensity.VerdictNoHRMax},
 		{"thresholds without a maximum", session(stretch{600, 120}), schema.Settings{LTHR: 165}, intensity.VerdictOK},
-		{"four fifths covered", session(stretch{480, 120}, stretch{120, 0}), max, intensity.VerdictOK},
-		{"less covered", session(stretch{479, 120}, stretch{121, 0}), max, intensity.VerdictLowCoverage},
-		{"nothing at all", &schema.Session{}, max, intensity.VerdictNoHR},
+		{"four fifths covered", session(stretch{480, 120}, stretch{120, 0}), set, intensity.VerdictOK},
+		{"less covered", session(stretch{479, 120}, stretch{121, 0}), set, intensity.VerdictLowCoverage},
+		{"nothing at all", &schema.Session{}, set, intensity.VerdictNoHR},
 	} {
 		r := derive(t, c.s, c.set)
 		equal(t, c.name, r.Verdict, c.want)

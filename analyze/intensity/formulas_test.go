@@ -86,21 +86,21 @@ func TestLabel(t *testing.T) {
 }
 
 func TestClass(t *testing.T) {
-	const min = 60_000
+	const minute = 60_000
 	for _, c := range []struct {
 		name                string
 		low, moderate, high int64
 		want                intensity.Class
 	}{
 		{"nothing", 0, 0, 0, intensity.ClassNone},
-		{"all low", 60 * min, 0, 0, intensity.ClassEasy},
-		{"a tenth above low", 54 * min, 6 * min, 0, intensity.ClassEasy},
-		{"more than a tenth above low", 53 * min, 7 * min, 0, intensity.ClassModerate},
-		{"half above low", 30 * min, 30 * min, 0, intensity.ClassHard},
-		{"just under half above low", 31 * min, 29 * min, 0, intensity.ClassModerate},
-		{"five minutes high of two hours", 115 * min, 0, 5 * min, intensity.ClassHard},
-		{"a tenth high", 18 * min, 0, 2 * min, intensity.ClassHard},
-		{"a little high", 116 * min, 0, 4 * min, intensity.ClassEasy},
+		{"all low", 60 * minute, 0, 0, intensity.ClassEasy},
+		{"a tenth above low", 54 * minute, 6 * minute, 0, intensity.ClassEasy},
+		{"more than a tenth above low", 53 * minute, 7 * minute, 0, intensity.ClassModerate},
+		{"half above low", 30 * minute, 30 * minute, 0, intensity.ClassHard},
+		{"just under half above low", 31 * minute, 29 * minute, 0, intensity.ClassModerate},
+		{"five minutes high of two hours", 115 * minute, 0, 5 * minute, intensity.ClassHard},
+		{"a tenth high", 18 * minute, 0, 2 * minute, intensity.ClassHard},
+		{"a little high", 116 * minute, 0, 4 * minute, intensity.ClassEasy},
 	} {
 		if got := intensity.ClassOf(c.low, c.moderate, c.high); got != c.want {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)

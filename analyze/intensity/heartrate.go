@@ -112,7 +112,8 @@ func contiguous(dtMs int64) bool { return dtMs > 0 && dtMs <= observedIntervalMs
 // highestMean slides a window that ends at each sample over one contiguous
 // stretch, holding every value until the next sample.
 func highestMean(timeMs []int64, hr []uint8) float64 {
-	best := 0.0
+	const lowest, highest = int64(observedLowest) * observedWindowMs, int64(observedHighest) * observedWindowMs
+	best := lowest - 1
 	var area int64 // bpm*ms from sample a to sample k
 	a := 0
 	for k := 1; k < len(hr); k++ {
@@ -125,10 +126,12 @@ func highestMean(timeMs []int64, hr []uint8) float64 {
 			area -= int64(hr[a]) * (timeMs[a+1] - timeMs[a])
 			a++
 		}
-		mean := float64(area-int64(hr[a])*(from-timeMs[a])) / float64(observedWindowMs)
-		if mean > best && mean >= observedLowest && mean <= observedHighest {
-			best = mean
+		if in := area - int64(hr[a])*(from-timeMs[a]); in > best && in <= highest {
+			best = in
 		}
 	}
-	return best
+	if best < lowest {
+		return 0
+	}
+	return float64(best) / float64(observedWindowMs)
 }

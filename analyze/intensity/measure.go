@@ -110,6 +110,13 @@ func integrate(m *Measured, t *track, cuts []cut, limitMs int64) []gap {
 		if i+1 < n {
 			next = max(at, t.clamp(t.timeMs[i+1]))
 		}
+		if a.isClear(next) && m.HRFlags[i] == schema.HROK && next-at <= limitMs {
+			m.WeightMs[i] = next - at
+			m.HRMs[t.hr[i]] += next - at
+			m.Budget.ClassifiedMs += next - at
+			at = next
+			continue
+		}
 		running := a.running(at, next)
 		cause := causeOf(m.HRFlags[i])
 		if running > limitMs {
@@ -150,6 +157,12 @@ func causeOf(f schema.HRFlag) Cause {
 type account struct {
 	m    *Measured
 	cuts []cut // those not yet passed
+}
+
+// isClear reports whether no cut begins before an instant; those that ended
+// were dropped when they were booked.
+func (a *account) isClear(before int64) bool {
+	return len(a.cuts) == 0 || a.cuts[0].FromMs >= before
 }
 
 // running returns how much of [from, to) lies outside the cuts.
