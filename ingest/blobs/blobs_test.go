@@ -437,6 +437,12 @@ func TestDiskGuardRefuses(t *testing.T) {
 			if !errors.Is(err, blobs.ErrDiskFull) || !errors.Is(err, ingest.ErrNotNow) {
 				t.Errorf("Put: %v, want ErrDiskFull", err)
 			}
+			if err := d.CheckDisk(); !errors.Is(err, blobs.ErrDiskFull) {
+				t.Errorf("CheckDisk: %v, want ErrDiskFull", err)
+			}
+			if err := open(t, cfg.Dir).CheckDisk(); err != nil {
+				t.Errorf("CheckDisk without a limit: %v", err)
+			}
 			if got := files(t, cfg.Dir); len(got) != 0 {
 				t.Errorf("left behind: %q", got)
 			}

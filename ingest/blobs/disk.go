@@ -8,9 +8,9 @@ import (
 	"syscall"
 )
 
-// checkRoom returns an error that wraps ErrDiskFull when less of the disk is
-// free than must be.
-func (d *Dir) checkRoom() error {
+// CheckDisk returns an error that wraps ErrDiskFull when less of the disk is
+// free than must be, so that Put would refuse.
+func (d *Dir) CheckDisk() error {
 	if d.cfg.MinFreeBytes == 0 && d.cfg.MinFreeShare == 0 {
 		return nil
 	}

@@ -40,7 +40,7 @@ const (
 // Errors of r and of ctx come back wrapped as they are, and those of a full
 // disk wrap ErrDiskFull; nothing is left behind then.
 func (d *Dir) Put(ctx context.Context, r io.Reader) (id schema.ExportID, size int64, created bool, err error) {
-	if err := d.checkRoom(); err != nil {
+	if err := d.CheckDisk(); err != nil {
 		return schema.ExportID{}, 0, false, err
 	}
 	file, err := d.createTemp()
@@ -156,7 +156,7 @@ func (w *writer) copy(ctx context.Context, r io.Reader) error {
 		}
 		if w.size-guarded >= guardEvery {
 			guarded = w.size
-			if err := w.dir.checkRoom(); err != nil {
+			if err := w.dir.CheckDisk(); err != nil {
 				return err
 			}
 		}
