@@ -32,16 +32,21 @@ const (
 // ahead: with room for one message, a status message in its place makes it
 // drop the real one.)
 type Puller struct {
+	conn     *nats.Conn
 	consumer jetstream.Consumer
 	ackWait  time.Duration
 	log      *slog.Logger
 
+	// ended by Close, which waiting Nexts must notice
+	ctx    context.Context //nolint:containedctx
+	cancel context.CancelFunc
+
 	mu     sync.Mutex
 	inHand map[*Delivery]struct{} // nil when closed
+	epoch  context.Context        //nolint:containedctx // ended with the connection
+	renew  context.CancelFunc     // ends epoch
 
-	ctx     context.Context //nolint:containedctx // ended by Close, which waiting Nexts must notice
-	cancel  context.CancelFunc
-	beating chan struct{} // closed when the goroutine has ended
+	minding chan struct{} // closed when the goroutine has ended
 }
 
 // NewPuller opens a consumer that Provision has made. The caller closes the
@@ -56,16 +61,18 @@ func NewPuller(ctx context.Context, js jetstream.JetStream, stream, consumer str
 		ackWait = defaultAckWait
 	}
 	p := &Puller{
+		conn:     js.Conn(),
 		consumer: cons,
 		ackWait:  ackWait,
 		log:      log.With("stream", stream),
 		inHand:   make(map[*Delivery]struct{}),
-		beating:  make(chan struct{}),
+		minding:  make(chan struct{}),
 	}
 	p.ctx, p.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	p.epoch, p.renew = context.WithCancel(p.ctx)
 	go func() {
-		defer close(p.beating)
-		p.beat()
+		defer close(p.minding)
+		p.mind()
 	}()
 	return p, nil
 }
@@ -74,14 +81,11 @@ func NewPuller(ctx context.Context, js jetstream.JetStream, stream, consumer str
 // ErrClosed after Close or when the connection is closed for good; anything
 // else is waited out.
 func (p *Puller) Next(ctx context.Context) (*Delivery, error) {
-	waiting, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(p.ctx, cancel)()
 	for {
 		if err := p.ended(ctx); err != nil {
 			return nil, err
 		}
-		msg, err := p.consumer.Next(jetstream.FetchContext(waiting))
+		msg, err := p.request(ctx)
 		if err == nil {
 			return p.take(msg)
 		}
@@ -89,23 +93,35 @@ func (p *Puller) Next(ctx context.Context) (*Delivery, error) {
 			return nil, err
 		}
 		switch {
-		case errors.Is(err, nats.ErrConnectionClosed), errors.Is(err, jetstream.ErrConnectionClosed):
-			return nil, fmt.Errorf("wait for a message: %w", ErrClosed)
-		case errors.Is(err, nats.ErrTimeout), errors.Is(err, jetstream.ErrNoHeartbeat):
-			continue // nothing came; ask again
+		case errors.Is(err, nats.ErrTimeout), errors.Is(err, jetstream.ErrNoHeartbeat), errors.Is(err, context.Canceled):
+			continue // nothing came, or the connection is new; ask again
 		}
 		p.log.Warn("pulling messages was interrupted", "error", err)
 		timer := time.NewTimer(troublePause)
 		select {
 		case <-timer.C:
-		case <-waiting.Done():
+		case <-ctx.Done():
+			timer.Stop()
+		case <-p.ctx.Done():
 			timer.Stop()
 		}
 	}
 }
 
+// request asks the server for one message and waits until it comes, the
+// request has expired, ctx ends, or the connection is another.
+func (p *Puller) request(ctx context.Context) (jetstream.Msg, error) {
+	p.mu.Lock()
+	epoch := p.epoch
+	p.mu.Unlock()
+	waiting, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(epoch, cancel)()
+	return p.consumer.Next(jetstream.FetchContext(waiting))
+}
+
 func (p *Puller) ended(ctx context.Context) error {
-	if p.ctx.Err() != nil {
+	if p.ctx.Err() != nil || p.conn.IsClosed() {
 		return fmt.Errorf("wait for a message: %w", ErrClosed)
 	}
 	if err := ctx.Err(); err != nil {
@@ -136,31 +152,51 @@ func (p *Puller) release(d *Delivery) {
 	delete(p.inHand, d)
 }
 
-// beat tells the server about the messages in hand until Close.
-func (p *Puller) beat() {
+// mind tells the server about the messages in hand, and Nexts about the
+// connection, until Close.
+func (p *Puller) mind() {
+	status := p.conn.StatusChanged(nats.CONNECTED, nats.CLOSED)
+	defer p.conn.RemoveStatusListener(status)
 	ticker := time.NewTicker(max(p.ackWait/3, time.Millisecond))
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ticker.C:
+			p.beat()
+		case _, open := <-status:
+			// Requests that stood at the server before are lost.
+			p.startEpoch()
+			if !open {
+				status = nil
+			}
 		case <-p.ctx.Done():
 			return
 		}
-		p.mu.Lock()
-		for d := range p.inHand {
-			// An error means that the connection is away: the server will
-			// hand the message out again, which all work here can bear.
-			_ = d.msg.InProgress()
-		}
-		p.mu.Unlock()
 	}
+}
+
+func (p *Puller) beat() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for d := range p.inHand {
+		// An error means that the connection is away: the server will hand
+		// the message out again, which all work here can bear.
+		_ = d.msg.InProgress()
+	}
+}
+
+func (p *Puller) startEpoch() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.renew()
+	p.epoch, p.renew = context.WithCancel(p.ctx)
 }
 
 // Close stops pulling, gives back at once what is still in hand, and ends the
 // Puller's goroutine. A Next that is waiting returns ErrClosed.
 func (p *Puller) Close() {
 	p.cancel()
-	<-p.beating
+	<-p.minding
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for d := range p.inHand {

@@ -87,8 +87,9 @@ func (q queue) messages(t *testing.T, stream string) uint64 {
 	return s.CachedInfo().State.Msgs
 }
 
+// quick gives up soon after a refusal, but waits long for an answer.
 func quick() streams.PublisherConfig {
-	return streams.PublisherConfig{RetryFor: 300 * time.Millisecond, AckTimeout: 200 * time.Millisecond}
+	return streams.PublisherConfig{RetryFor: 300 * time.Millisecond, AckTimeout: 30 * time.Second}
 }
 
 func jobSubject(n byte) string { return streams.ExportSubject(schema.JobID{n}) }
