@@ -215,10 +215,11 @@ func (a *account) put(from, to int64, cause Cause) {
 	case CauseSpike, CauseOutOfRange:
 		b.RejectedHRMs += to - from
 	}
-	list := a.m.Excluded
-	if k := len(list) - 1; k >= 0 && list[k].Cause == cause && list[k].ToMs == from {
-		list[k].ToMs = to
-		return
+	if k := len(a.m.Excluded) - 1; k >= 0 {
+		if last := &a.m.Excluded[k]; last.Cause == cause && last.ToMs == from {
+			last.ToMs = to
+			return
+		}
 	}
-	a.m.Excluded = append(list, Excluded{Interval: schema.Interval{FromMs: from, ToMs: to}, Cause: cause})
+	a.m.Excluded = append(a.m.Excluded, Excluded{Interval: schema.Interval{FromMs: from, ToMs: to}, Cause: cause})
 }
