@@ -249,6 +249,12 @@ func (w *walk) putBatch(o *op, wait []place, v []uint32) {
 		putScaled(c.Cadence100, wait, v, invalid8, 100, 0)
 	case chAltitude:
 		putScaled(c.AltitudeCm, wait, v, invalid16, 20, -50000)
+	case chLongitude:
+		putSemicircles(c.LonE7, wait, v)
+	case chTemperature:
+		putTemperatures(c.TempDeciC, wait, v)
+	case chCadenceFraction:
+		addFractions(c.Cadence100, wait, v)
 	default:
 		for i, x := range v {
 			if x != o.invalid {
@@ -279,6 +285,34 @@ func putScaled(col []int32, wait []place, v []uint32, invalid uint32, scale, off
 	for i, p := range wait {
 		if x := v[i]; x != invalid {
 			col[p.row] = int32(x)*scale + offset
+		}
+	}
+}
+
+func putSemicircles(col []int32, wait []place, v []uint32) {
+	v = v[:len(wait)]
+	for i, p := range wait {
+		if x := int32(v[i]); x != math.MaxInt32 {
+			col[p.row] = semicirclesE7(x)
+		}
+	}
+}
+
+func putTemperatures(col []int32, wait []place, v []uint32) {
+	v = v[:len(wait)]
+	for i, p := range wait {
+		if x := int8(v[i]); x != math.MaxInt8 {
+			col[p.row] = int32(x) * 10
+		}
+	}
+}
+
+// addFractions adds 1/128 revolutions to cadences that are there.
+func addFractions(col []int32, wait []place, v []uint32) {
+	v = v[:len(wait)]
+	for i, p := range wait {
+		if x := int32(v[i]); x != 0 && x != invalid8 && col[p.row] != schema.Missing {
+			col[p.row] += x * 100 / 128
 		}
 	}
 }
