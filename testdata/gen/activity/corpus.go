@@ -57,6 +57,7 @@ type run struct {
 	hr, speed, altitude  float64
 	metres, lat, lon     float64
 	heading              float64
+	cadence              float64 // strides per minute, independent of the heart rate
 	effort, until        float64 // heart rate aimed at, and for how many samples yet
 	easy, hard, fraction float64
 }
@@ -145,6 +146,7 @@ func (r *run) step() uint8 {
 	r.speed += (2.2+(r.effort-r.easy)/30-r.speed+0.6)/20 + r.random.NormFloat64()*0.03
 	r.speed = min(max(r.speed, 1), 6)
 	r.altitude += r.random.NormFloat64() * 0.1
+	r.cadence = 86 + r.random.NormFloat64()
 	r.heading += r.random.NormFloat64() * 0.02
 	r.metres += r.speed
 	const metresPerDegree = 111195.0802
@@ -165,7 +167,7 @@ func (r *run) put(l *layout, data []byte, hr uint8) error {
 		{1, 4, uint32(int32(r.lon * semicircles))},
 		{2, 2, uint32(fitAltitude(int32(r.altitude * 100)))},
 		{3, 1, uint32(hr)},
-		{4, 1, uint32(80 + r.speed*2)},
+		{4, 1, uint32(r.cadence)},
 		{5, 4, uint32(r.metres * 100)},
 		{6, 2, uint32(r.speed * 1000)},
 	} {
