@@ -202,6 +202,9 @@ func (w *watchedAt) ReadAt(p []byte, off int64) (int, error) {
 			return 0, errRefused
 		}
 	}
+	if off < 0 { // the directory says so: damage, not an error of the file
+		return 0, zip.ErrFormat
+	}
 	n, err := w.ra.ReadAt(p, off)
 	if err != nil && !errors.Is(err, io.EOF) && w.err == nil {
 		w.err = err
