@@ -55,10 +55,7 @@ func (f *Feed) runLane(ctx context.Context, stream string, take func(context.Con
 	log := f.deps.Log.With("stream", stream)
 	puller, err := streams.NewPuller(ctx, f.deps.JetStream, stream, streams.Analyzer, log)
 	if err != nil {
-		if ctx.Err() != nil {
-			return nil
-		}
-		return err
+		return unlessEnded(ctx, err)
 	}
 	defer puller.Close()
 	l := &lane{
@@ -100,11 +97,8 @@ func (l *lane) pull(ctx context.Context) error {
 			return nil
 		}
 		delivery, err := l.puller.Next(ctx)
-		if ctx.Err() != nil && err != nil {
-			return nil
-		}
 		if err != nil {
-			return err
+			return unlessEnded(ctx, err)
 		}
 		l.feed.deps.Metrics.hold(l.stream, 1)
 		it := &item{delivery: delivery}
@@ -118,6 +112,14 @@ func (l *lane) pull(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+// unlessEnded returns nil in place of the error that the end of ctx caused.
+func unlessEnded(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
 }
 
 // handOver gives messages to the analyzer, those whose wait is over first.

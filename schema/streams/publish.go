@@ -177,7 +177,7 @@ func (p *Publisher) enter() error {
 func (p *Publisher) deliver(ctx context.Context, msg Message, id string, first attempt) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(p.ctx, cancel)()
+	defer context.AfterFunc(p.ctx, cancel)() //nolint:contextcheck // Close ends this too
 
 	giveUp := time.Now().Add(p.cfg.RetryFor)
 	err := first.wait(ctx)

@@ -116,7 +116,7 @@ func (p *Puller) request(ctx context.Context) (jetstream.Msg, error) {
 	p.mu.Unlock()
 	waiting, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(epoch, cancel)()
+	defer context.AfterFunc(epoch, cancel)() //nolint:contextcheck // Close and a new connection end this too
 	return p.consumer.Next(jetstream.FetchContext(waiting))
 }
 
