@@ -7,5 +7,5 @@ grep -rnoE '^func (Fuzz[A-Za-z0-9_]+)\(' --include='*_test.go' . | while IFS=: r
   name=${name#func }; name=${name%(}
   dir=$(dirname "$file")
   echo "== $dir $name ($t)"
-  go test "$dir" -run '^$' -fuzz "^${name}\$" -fuzztime "$t" </dev/null
+  go test "$dir" -run '^$' -fuzz "^${name}\$" -fuzztime "$t" -fuzzminimizetime 500ms </dev/null
 done
