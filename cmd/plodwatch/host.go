@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"plodwatch/analyze/store"
+	"plodwatch/ingest"
+	"plodwatch/schema"
+)
+
+// host is what the commands work with: the engines and the pipeline, here or
+// in the process that holds the data directory.
+type host interface {
+	// store reads and writes the tables.
+	store() *store.Store
+	// query writes the answer of one read-only query in a ClickHouse format.
+	query(ctx context.Context, w io.Writer, sql, format string) error
+	// accept takes one export; again queues it even if it was taken before.
+	accept(ctx context.Context, athlete schema.AthleteID, source schema.Source, r io.Reader, again bool) (ingest.Receipt, error)
+	// pending says how much work waits in the queues.
+	pending(ctx context.Context) (queues, error)
+	// setSettings stores dated settings and returns how many sessions were
+	// analyzed again.
+	setSettings(ctx context.Context, s schema.Settings) (int, error)
+	// close stops what was started here; when ctx ends it no longer waits for
+	// work in hand.
+	close(ctx context.Context) error
+}
+
+// parts says how much of the pipeline a command needs.
+type parts int
+
+const (
+	onlyStore        parts = iota // the tables
+	storeAndAnalyzer              // and what re-analyses sessions
+	wholePipeline                 // and queues, blobs, workers and feeds
+)
+
+// openHost opens what a command needs: from the process that holds the data
+// directory when there is one, here otherwise.
+func (a *app) openHost(ctx context.Context, need parts, command string) (host, error) {
+	dir, err := a.dataDir()
+	if err != nil {
+		return nil, err
+	}
+	lock, err := lockData(dir)
+	if errors.Is(err, errHeld) {
+		return a.joinHolder(ctx, dir)
+	}
+	if err != nil {
+		return nil, err
+	}
+	h := &localHost{app: a, dir: dir, lock: lock, command: command, grace: 30 * time.Second}
+	if err := h.open(ctx, need); err != nil {
+		return nil, errors.Join(err, h.close(ctx))
+	}
+	return h, nil
+}
+
+// withStore runs f with a host that can read the tables. Reading before
+// anything was stored says so instead of showing empty tables.
+func (a *app) withStore(ctx context.Context, f func(host) error) error {
+	dir, err := a.dataDir()
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(filepath.Join(dir, "lock")); errors.Is(err, os.ErrNotExist) && a.ClickHouse == "" {
+		return fmt.Errorf("no data in %s yet; plodwatch import --data %s PATH... takes files in", dir, dir)
+	}
+	h, err := a.openHost(ctx, onlyStore, "query")
+	if err != nil {
+		return err
+	}
+	return errors.Join(f(h), h.close(ctx))
+}
+
+// joinHolder connects to the process that holds dir.
+func (a *app) joinHolder(ctx context.Context, dir string) (host, error) {
+	r, err := dialHolder(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	cfg := store.Config{URL: a.ClickHouse}
+	if a.ClickHouse == "" {
+		cfg.RoundTripper = prefixed{prefix: pathClickHouse, next: r.client.Transport}
+	}
+	st, err := store.Open(ctx, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("open the tables of the running plodwatch: %w", err)
+	}
+	return &remoteHost{remote: r, st: st, external: a.ClickHouse}, nil
+}
+
+// prefixed sends requests to paths below prefix.
+type prefixed struct {
+	prefix string
+	next   http.RoundTripper
+}
+
+// RoundTrip sends a copy of req with the prefix before its path.
+func (p prefixed) RoundTrip(req *http.Request) (*http.Response, error) {
+	req = req.Clone(req.Context())
+	req.URL.Scheme, req.URL.Host = "http", "plodwatch"
+	req.URL.Path = p.prefix + trimSlash(req.URL.Path)
+	return p.next.RoundTrip(req)
+}
+
+func trimSlash(s string) string {
+	for s != "" && s[0] == '/' {
+		s = s[1:]
+	}
+	return s
+}
+
+// remoteHost is a host in another process.
+type remoteHost struct {
+	*remote
+
+	st       *store.Store
+	external string // URL of an external ClickHouse, "" when embedded
+}
+
+func (h *remoteHost) store() *store.Store { return h.st }
+
+func (h *remoteHost) query(ctx context.Context, w io.Writer, sql, format string) error {
+	if h.external != "" {
+		return queryExternal(ctx, h.st, w, sql, format)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, queryURL("http://plodwatch"+pathReadOnly, format), stringBody(sql))
+	if err != nil {
+		return fmt.Errorf("make request: %w", err)
+	}
+	resp, err := h.client.Do(req)
+	if err != nil {
+		return fmt.Errorf("ask the running plodwatch: %w", err)
+	}
+	return copyAnswer(w, resp)
+}
+
+func (h *remoteHost) pending(ctx context.Context) (queues, error) {
+	st, err := h.status(ctx)
+	return st.Queues, err
+}
+
+func (h *remoteHost) close(context.Context) error {
+	h.client.CloseIdleConnections()
+	return h.st.Close()
+}

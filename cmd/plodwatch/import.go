@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"plodwatch/analyze/store"
+	"plodwatch/ingest"
+	"plodwatch/ingest/folder"
+	"plodwatch/schema"
+)
+
+// importCmd takes files in and waits until they are analyzed.
+type importCmd struct {
+	Paths   []string `arg:"" help:"Files, folders and archives; folders at any depth." type:"path"`
+	Athlete string   `help:"Whose files these are." default:"me" placeholder:"ID"`
+	JSON    bool     `help:"Print the result as JSON."`
+}
+
+// Help says more than fits a line.
+func (c *importCmd) Help() string {
+	return `Files stay where they are; plodwatch keeps its own copy of each under its SHA-256.
+Importing the same files again adds nothing. Ctrl-C stops after the work in hand, and
+the next import or plodwatch up finishes the rest.
+
+Exit codes: 0 all taken, 1 usage or environment, 2 some files rejected.
+
+Examples:
+  plodwatch import ~/garmin-export.zip
+  plodwatch import --athlete anna ~/Anna/watch ~/Anna/strava/activities`
+}
+
+// acceptAtOnce is how many files are handed in at once; each waits for disk.
+const acceptAtOnce = 8
+
+// importFile is one file on its way.
+type importFile struct {
+	file    folder.File
+	reason  schema.Reason // why it could not be taken, "" when it could
+	outcome schema.Outcome
+	job     schema.Job
+	dup     bool
+}
+
+// Run imports and prints what became of the files.
+func (c *importCmd) Run(ctx context.Context, a *app) error {
+	athlete, err := schema.ParseAthleteID(c.Athlete)
+	if err != nil {
+		return err
+	}
+	for _, p := range c.Paths {
+		if _, err := os.Stat(p); err != nil {
+			return fmt.Errorf("import: %w", err)
+		}
+	}
+	first, second, stop := signals(ctx)
+	defer stop()
+	h, err := a.openHost(first, wholePipeline, "import")
+	if err != nil {
+		return err
+	}
+	run := &importRun{app: a, host: h, athlete: athlete, started: time.Now()}
+	err = run.do(first, c.Paths)
+	if first.Err() != nil {
+		err = errors.New("interrupted; what was taken will be finished by the next import or plodwatch up")
+	}
+	if err := errors.Join(err, h.close(second)); err != nil {
+		return err
+	}
+	return run.print(c.JSON)
+}
+
+// importRun is one import.
+type importRun struct {
+	app     *app
+	host    host
+	athlete schema.AthleteID
+	started time.Time
+
+	files         []*importFile
+	known         map[schema.ExportID]store.Known
+	before, after store.Counts
+}
+
+func (r *importRun) do(ctx context.Context, paths []string) error {
+	dir, err := r.app.dataDir()
+	if err != nil {
+		return err
+	}
+	if r.before, err = r.host.store().Count(ctx); err != nil {
+		return err
+	}
+	err = folder.Walk(ctx, paths, folder.WalkOptions{Exclude: []string{dir}}, func(f folder.File) error {
+		r.files = append(r.files, &importFile{file: f, reason: f.Reason, outcome: f.Outcome()})
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	bar := newProgress(r.app.stderr, len(r.files))
+	defer bar.finish()
+	if err := r.takeAll(ctx, bar); err != nil {
+		return err
+	}
+	if err := r.await(ctx, bar); err != nil {
+		return err
+	}
+	r.after, err = r.host.store().Count(ctx)
+	return err
+}
+
+// takeAll hands in the files, several at once.
+func (r *importRun) takeAll(ctx context.Context, bar *progress) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(acceptAtOnce)
+	for _, f := range r.files {
+		if f.reason != schema.ReasonNone {
+			bar.took()
+			continue
+		}
+		g.Go(func() error {
+			defer bar.took()
+			return r.take(ctx, f, false)
+		})
+	}
+	return g.Wait()
+}
+
+// take hands in one file. A file that cannot be read is its own outcome; that
+// nothing can be taken at all is an error, after trying again for a while.
+func (r *importRun) take(ctx context.Context, f *importFile, again bool) error {
+	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
+		rc, err := r.takeOnce(ctx, f, again)
+		switch {
+		case err == nil:
+			f.job = rc.Job
+			f.dup = f.dup || rc.Duplicate && !again
+			return nil
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case !errors.Is(err, ingest.ErrNotNow):
+			return err
+		}
+		r.app.log.Warn("cannot take files now, trying again", "error", err, "pause", pause)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause):
+		}
+	}
+}
+
+func (r *importRun) takeOnce(ctx context.Context, f *importFile, again bool) (ingest.Receipt, error) {
+	file, err := f.file.Open()
+	if refusal := schema.AsRefusal(err); refusal != nil {
+		f.outcome, f.reason = refusal.Outcome, refusal.Reason
+		return ingest.Receipt{}, nil
+	}
+	if err != nil {
+		return ingest.Receipt{}, fmt.Errorf("open file: %w", err)
+	}
+	defer file.Close()
+	body := &fileReader{file: file}
+	rc, err := r.host.accept(ctx, r.athlete, schema.SourceImport, body, again)
+	if err != nil && body.err != nil {
+		f.outcome, f.reason = schema.OutcomeRejected, schema.ReasonUnreadable
+		return ingest.Receipt{}, nil //nolint:nilerr // reading the file failed, not the pipeline
+	}
+	return rc, err
+}
+
+// fileReader remembers that reading the file failed, to tell its faults from
+// those of the pipeline.
+type fileReader struct {
+	file *os.File
+	err  error
+}
+
+// Read reads the file.
+func (f *fileReader) Read(p []byte) (int, error) {
+	n, err := f.file.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		f.err = err
+	}
+	return n, err
+}

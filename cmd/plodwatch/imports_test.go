@@ -1,0 +1,143 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"path"
+	"strings"
+	"testing"
+)
+
+// goPackage is what `go list -json` says of a package.
+type goPackage struct {
+	ImportPath   string
+	Imports      []string
+	TestImports  []string
+	XTestImports []string
+}
+
+// mayImport lists, for each room, the rooms of ours that it may import. A room
+// that is missing here fails the test, so that a new one is placed on purpose.
+var mayImport = map[string][]string{
+	"schema":                  {},
+	"schema/wire":             {"schema", "schema/wire/internal/pb"},
+	"schema/wire/internal/pb": {},
+	"schema/streams":          {"schema"},
+	"schema/tables":           {"schema"},
+	"ingest/fitfile":          {"schema"},
+	"ingest/gpxfile":          {"schema"},
+	"analyze/intensity":       {"schema"},
+	"ingest":                  {"schema"},
+	"ingest/blobs":            {"schema", "ingest"},
+	"ingest/jobs":             {"schema", "schema/wire", "schema/streams", "ingest"},
+	"ingest/folder":           {"schema", "ingest"},
+	"analyze":                 {"schema", "analyze/intensity"},
+	"analyze/store":           {"schema", "schema/tables", "analyze", "analyze/intensity"},
+	"analyze/store/storetest": {"schema", "schema/tables", "analyze", "analyze/intensity", "analyze/store"},
+	"analyze/feed":            {"schema", "schema/wire", "schema/streams", "analyze"},
+	"deploy/inprocess/chdb":   {},
+	"deploy/inprocess/natsd":  {},
+	"testdata/gen":            {"testdata/gen/activity"},
+	"testdata/gen/activity":   {},
+}
+
+// homes names the one room of each library that decides an outcome.
+var homes = map[string][]string{
+	"github.com/tormoder/fit":                {"ingest/fitfile", "testdata/gen/activity"},
+	"github.com/tkrajina/gpxgo":              {"ingest/gpxfile"},
+	"github.com/nats-io/nats-server/v2":      {"deploy/inprocess/natsd"},
+	"github.com/ebitengine/purego":           {"deploy/inprocess/chdb"},
+	"github.com/ClickHouse/clickhouse-go/v2": {"analyze/store", "schema/tables"},
+	"github.com/fsnotify/fsnotify":           {"ingest/folder"},
+	"github.com/alecthomas/kong":             {"cmd/plodwatch"},
+	"github.com/schollz/progressbar/v3":      {"cmd/plodwatch"},
+	"go.yaml.in/yaml/v3":                     {"cmd/plodwatch"},
+}
+
+// TestImportsPointOneWay reads the imports of every package of the module.
+func TestImportsPointOneWay(t *testing.T) {
+	for _, p := range listPackages(t) {
+		room := strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, "plodwatch"), "/")
+		allowed, known := mayImport[room]
+		if !known && !strings.HasPrefix(room, "cmd/") {
+			t.Errorf("%s: not a room this test knows; give it a place in mayImport", room)
+			continue
+		}
+		for _, imp := range p.Imports {
+			checkOwn(t, room, imp, allowed)
+			checkHome(t, room, imp)
+		}
+		for _, imp := range append(p.TestImports, p.XTestImports...) {
+			checkSides(t, room, imp)
+		}
+	}
+}
+
+func checkOwn(t *testing.T, room, imp string, allowed []string) {
+	t.Helper()
+	target, ours := strings.CutPrefix(imp, "plodwatch/")
+	if !ours || strings.HasPrefix(room, "cmd/") {
+		return
+	}
+	for _, a := range allowed {
+		if a == target {
+			return
+		}
+	}
+	t.Errorf("%s must not import %s", room, imp)
+}
+
+func checkHome(t *testing.T, room, imp string) {
+	t.Helper()
+	for lib, rooms := range homes {
+		if imp != lib && !strings.HasPrefix(imp, lib+"/") {
+			continue
+		}
+		for _, r := range rooms {
+			if r == room {
+				return
+			}
+		}
+		t.Errorf("%s must not import %s: its home is %s", room, imp, strings.Join(rooms, ", "))
+	}
+}
+
+// checkSides holds for tests too: ingest and analyze never meet.
+func checkSides(t *testing.T, room, imp string) {
+	t.Helper()
+	side := strings.SplitN(room, "/", 2)[0]
+	other := map[string]string{"ingest": "analyze", "analyze": "ingest"}[side]
+	if other != "" && (imp == "plodwatch/"+other || strings.HasPrefix(imp, "plodwatch/"+other+"/")) {
+		t.Errorf("tests of %s must not import %s", room, imp)
+	}
+}
+
+func listPackages(t *testing.T) []goPackage {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports,TestImports,XTestImports", "./...")
+	cmd.Dir = path.Join("..", "..")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("list packages: %v\n%s", err, &stderr)
+	}
+	var packages []goPackage
+	dec := json.NewDecoder(bytes.NewReader(out))
+	for {
+		var p goPackage
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatalf("read package list: %v", err)
+		}
+		packages = append(packages, p)
+	}
+	if len(packages) < 5 {
+		t.Fatalf("only %d packages listed", len(packages))
+	}
+	return packages
+}

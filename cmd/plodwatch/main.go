@@ -1,0 +1,130 @@
+// Command plodwatch takes watch exports in and answers questions about training
+// intensity. It only parses flags, wires the rooms together and orders their
+// start and stop; nothing imports it.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+
+	"github.com/alecthomas/kong"
+)
+
+// version is set by the build.
+var version = "dev"
+
+// The exit codes.
+const (
+	exitOK       = 0
+	exitUsage    = 1 // wrong usage, or the environment is not fit
+	exitRejected = 2 // the work is done, but some files were rejected
+)
+
+// errRejected ends a command with exitRejected after it has said everything.
+var errRejected = errors.New("some files were rejected")
+
+// globals are the flags every command has.
+type globals struct {
+	Config     kong.ConfigFlag `help:"Read settings from this YAML file; flags and environment come first." placeholder:"FILE" type:"path"`
+	Data       string          `help:"Data directory (default: $XDG_DATA_HOME/plodwatch)." placeholder:"DIR" type:"path"`
+	NATS       string          `name:"nats" help:"URL of an external NATS server; default: NATS in this process." placeholder:"URL"`
+	NATSCreds  string          `name:"nats-creds" help:"Credentials file for the external NATS server." placeholder:"FILE" type:"path"`
+	ClickHouse string          `name:"clickhouse" help:"URL of an external ClickHouse (clickhouse://, http:// or https://); default: ClickHouse in this process." placeholder:"URL"`
+	LogLevel   string          `help:"Least level that is logged: debug, info, warn, error." enum:"debug,info,warn,error" default:"warn"`
+	LogFormat  string          `help:"Form of the log: text or json." enum:"text,json" default:"text"`
+}
+
+// cli is the whole command line.
+type cli struct {
+	globals
+
+	Up          upCmd          `cmd:"" help:"Run everything in one process: watched folder, workers, analyzer and HTTP."`
+	Import      importCmd      `cmd:"" help:"Take files, folders and archives in and wait until they are analyzed."`
+	Check       checkCmd       `cmd:"" help:"Show what files hold and their intensity; stores nothing."`
+	Sessions    sessionsCmd    `cmd:"" help:"List sessions with their intensity."`
+	Session     sessionCmd     `cmd:"" help:"Show one session."`
+	Query       queryCmd       `cmd:"" help:"Run one read-only SQL query."`
+	Athlete     athleteCmd     `cmd:"" help:"Show and change what is known about athletes."`
+	Migrate     migrateCmd     `cmd:"" help:"Create or bring up to date the tables and streams."`
+	Engine      engineCmd      `cmd:"" help:"Install or look at the embedded ClickHouse engine."`
+	Healthcheck healthcheckCmd `cmd:"" help:"Ask a running plodwatch whether it is ready; for containers."`
+	Version     versionCmd     `cmd:"" help:"Print the version."`
+	Help        helpCmd        `cmd:"" help:"Show help for plodwatch or one command."`
+}
+
+func main() {
+	os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run is main without the process: it parses args, runs the command and
+// returns the exit code.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	var c cli
+	exit := -1
+	parser, err := kong.New(&c,
+		kong.Name("plodwatch"),
+		kong.Description("Watch files in, answers about training intensity out."),
+		kong.UsageOnError(),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(code int) { exit = code }),
+		kong.DefaultEnvars("PLODWATCH"),
+		kong.Configuration(yamlSettings, defaultConfigFile()...),
+		kong.Resolvers(environment()),
+	)
+	if err != nil {
+		fmt.Fprintln(stderr, "plodwatch:", err)
+		return exitUsage
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	kctx, err := parser.Parse(args)
+	if exit >= 0 {
+		return exit
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "plodwatch: %v\nSee plodwatch --help.\n", err)
+		return exitUsage
+	}
+	a := &app{globals: c.globals, stdout: stdout, stderr: stderr, kong: parser}
+	a.log = newLogger(stderr, c.LogLevel, c.LogFormat)
+	kctx.BindTo(ctx, (*context.Context)(nil))
+	return a.exitCode(kctx.Run(a))
+}
+
+// app is what every command gets: global flags, streams and the log.
+type app struct {
+	globals
+
+	stdout, stderr io.Writer
+	log            *slog.Logger
+	kong           *kong.Kong
+}
+
+func (a *app) exitCode(err error) int {
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.Is(err, errRejected):
+		return exitRejected
+	}
+	fmt.Fprintln(a.stderr, "plodwatch:", err)
+	return exitUsage
+}
+
+func newLogger(w io.Writer, level, format string) *slog.Logger {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(level)); err != nil {
+		l = slog.LevelWarn
+	}
+	opts := &slog.HandlerOptions{Level: l}
+	if format == "json" {
+		return slog.New(slog.NewJSONHandler(w, opts))
+	}
+	return slog.New(slog.NewTextHandler(w, opts))
+}

@@ -1,0 +1,221 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"plodwatch/ingest"
+	"plodwatch/schema"
+)
+
+// The process that holds a data directory serves these paths on its socket, a
+// file that only its user can open. /clickhouse/ is the engine itself,
+// /readonly/ its gate for queries from outside.
+const (
+	pathStatus     = "/v1/status"
+	pathExports    = "/v1/exports"
+	pathSettings   = "/v1/settings"
+	pathClickHouse = "/clickhouse/"
+	pathReadOnly   = "/readonly/"
+)
+
+// holderStatus is what the holder of a data directory says of itself.
+type holderStatus struct {
+	PID     int    `json:"pid"`
+	Command string `json:"command"`
+	Version string `json:"version"`
+	Queues  queues `json:"queues"`
+}
+
+// queues is the number of messages that wait in each stream, unacknowledged
+// ones included.
+type queues struct {
+	Exports  uint64 `json:"exports"`
+	Samples  uint64 `json:"samples"`
+	Outcomes uint64 `json:"outcomes"`
+}
+
+func (q queues) empty() bool { return q.Exports+q.Samples+q.Outcomes == 0 }
+
+// settingsReply answers a change of settings.
+type settingsReply struct {
+	Reanalysed int `json:"reanalysed"`
+}
+
+// failure is how an error crosses the socket.
+type failure struct {
+	Error   string          `json:"error"`
+	NotNow  bool            `json:"not_now"`
+	Refused *schema.Refusal `json:"refused,omitempty"`
+}
+
+// serveHolder serves h to the other commands on socket until ctx ends.
+func serveHolder(ctx context.Context, socket string, handler http.Handler) (func(), error) {
+	if err := os.Remove(socket); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("remove old socket: %w", err)
+	}
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "unix", socket)
+	if err != nil {
+		return nil, fmt.Errorf("listen for other commands: %w", err)
+	}
+	if err := os.Chmod(socket, 0o600); err != nil {
+		l.Close()
+		return nil, fmt.Errorf("make the socket private: %w", err)
+	}
+	srv := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			l.Close()
+		}
+	}()
+	return func() {
+		srv.Close()
+		<-done
+	}, nil
+}
+
+// holderHandler answers the other commands from the parts of a local host.
+func holderHandler(h *localHost) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+pathStatus, func(w http.ResponseWriter, r *http.Request) {
+		q, err := h.pending(r.Context())
+		reply(w, holderStatus{PID: os.Getpid(), Command: h.command, Version: version, Queues: q}, err)
+	})
+	mux.HandleFunc("POST "+pathExports, func(w http.ResponseWriter, r *http.Request) {
+		athlete, err := schema.ParseAthleteID(r.URL.Query().Get("athlete"))
+		if err != nil {
+			reply(w, nil, err)
+			return
+		}
+		rc, err := h.accept(r.Context(), athlete, schema.Source(r.URL.Query().Get("source")), r.Body, r.URL.Query().Has("again"))
+		reply(w, rc, err)
+	})
+	mux.HandleFunc("POST "+pathSettings, func(w http.ResponseWriter, r *http.Request) {
+		var s schema.Settings
+		if err := json.NewDecoder(io.LimitReader(r.Body, 1<<20)).Decode(&s); err != nil {
+			reply(w, nil, fmt.Errorf("read settings: %w", err))
+			return
+		}
+		n, err := h.setSettings(r.Context(), s)
+		reply(w, settingsReply{Reanalysed: n}, err)
+	})
+	if h.engine != nil {
+		mux.Handle(pathClickHouse, http.StripPrefix(strings.TrimSuffix(pathClickHouse, "/"), h.engine.Handler()))
+		mux.Handle(pathReadOnly, http.StripPrefix(strings.TrimSuffix(pathReadOnly, "/"), h.engine.ReadOnlyHandler(nil)))
+	}
+	return mux
+}
+
+func reply(w http.ResponseWriter, v any, err error) {
+	w.Header().Set("Content-Type", "application/json")
+	if err != nil {
+		w.WriteHeader(http.StatusUnprocessableEntity)
+		v = failure{Error: err.Error(), NotNow: errors.Is(err, ingest.ErrNotNow), Refused: schema.AsRefusal(err)}
+	}
+	_ = json.NewEncoder(w).Encode(v) // the other side is gone: nobody to tell
+}
+
+// remote talks to the process that holds the data directory.
+type remote struct {
+	client *http.Client
+}
+
+// dialHolder connects to the holder of dir, waiting a little for one that is
+// just starting.
+func dialHolder(ctx context.Context, dir string) (*remote, error) {
+	socket, err := socketPath(dir)
+	if err != nil {
+		return nil, err
+	}
+	r := &remote{client: &http.Client{Transport: &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "unix", socket)
+		},
+		DisableCompression: true,
+	}}}
+	deadline := time.Now().Add(15 * time.Second)
+	for {
+		_, err := r.status(ctx)
+		if err == nil {
+			return r, nil
+		}
+		if ctx.Err() != nil || time.Now().After(deadline) {
+			return nil, fmt.Errorf("the process that holds %s does not answer: %w", dir, err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
+
+func (r *remote) status(ctx context.Context) (holderStatus, error) {
+	var st holderStatus
+	err := r.call(ctx, http.MethodGet, pathStatus, nil, &st)
+	return st, err
+}
+
+// Accept hands one export to the holder.
+func (r *remote) accept(ctx context.Context, athlete schema.AthleteID, source schema.Source, body io.Reader, again bool) (ingest.Receipt, error) {
+	q := url.Values{"athlete": {string(athlete)}, "source": {string(source)}}
+	if again {
+		q.Set("again", "1")
+	}
+	var rc ingest.Receipt
+	err := r.call(ctx, http.MethodPost, pathExports+"?"+q.Encode(), body, &rc)
+	return rc, err
+}
+
+func (r *remote) setSettings(ctx context.Context, s schema.Settings) (int, error) {
+	body, err := json.Marshal(s)
+	if err != nil {
+		return 0, fmt.Errorf("write settings: %w", err)
+	}
+	var out settingsReply
+	err = r.call(ctx, http.MethodPost, pathSettings, bytes.NewReader(body), &out)
+	return out.Reanalysed, err
+}
+
+// call makes one request to the holder and reads its JSON answer into out.
+func (r *remote) call(ctx context.Context, method, path string, body io.Reader, out any) error {
+	req, err := http.NewRequestWithContext(ctx, method, "http://plodwatch"+path, body)
+	if err != nil {
+		return fmt.Errorf("make request: %w", err)
+	}
+	resp, err := r.client.Do(req)
+	if err != nil {
+		return fmt.Errorf("ask the running plodwatch: %w: %w", ingest.ErrNotNow, err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusOK {
+		if err := json.NewDecoder(resp.Body).Decode(out); err != nil {
+			return fmt.Errorf("read the running plodwatch's answer: %w", err)
+		}
+		return nil
+	}
+	var f failure
+	if err := json.NewDecoder(resp.Body).Decode(&f); err != nil {
+		return fmt.Errorf("read the running plodwatch's answer (%s): %w", resp.Status, err)
+	}
+	switch {
+	case f.Refused != nil:
+		return f.Refused
+	case f.NotNow:
+		return fmt.Errorf("%s: %w", f.Error, ingest.ErrNotNow)
+	}
+	return errors.New(f.Error)
+}
