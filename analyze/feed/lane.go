@@ -117,7 +117,7 @@ func (l *lane) pull(ctx context.Context) error {
 // unlessEnded returns nil in place of the error that the end of ctx caused.
 func unlessEnded(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return nil
+		return nil //nolint:nilerr // the end is what was asked for
 	}
 	return err
 }
