@@ -134,9 +134,9 @@ func (d folderDoor) Accept(ctx context.Context, athlete schema.AthleteID, source
 	return d.h.accept(ctx, athlete, source, r, false)
 }
 
-// queryable reports whether the export of a receipt has its row.
-func (h *localHost) queryable(ctx context.Context, job schema.Job) (bool, error) {
-	known, err := h.st.KnownExports(ctx, job.Athlete, []schema.ExportID{job.Export})
+// queryable reports whether an export that was taken has its row.
+func (h *localHost) queryable(ctx context.Context, athlete schema.AthleteID, export schema.ExportID) (bool, error) {
+	known, err := h.st.KnownExports(ctx, athlete, []schema.ExportID{export})
 	return len(known) > 0, err
 }
 
