@@ -14,13 +14,16 @@ import (
 	"plodwatch/schema/wire"
 )
 
+// patience is how often a job is tried in one go while a server takes nothing.
+const patience = 6
+
 // deliver brings one message to its end. Nothing is left in hand.
 func (r *Runner) deliver(pulling, work context.Context, d *streams.Delivery) {
 	log := r.deps.Log.With("sequence", d.Sequence(), "delivered", d.Delivered())
 	last, cancel := context.WithCancel(context.WithoutCancel(work))
 	defer cancel()
 	if pulling.Err() != nil {
-		r.giveBack(last, d, log)
+		r.giveBack(last, d, 0, log)
 		return
 	}
 	job, err := wire.DecodeJob(d.Data())
@@ -36,11 +39,13 @@ func (r *Runner) deliver(pulling, work context.Context, d *streams.Delivery) {
 		r.setAside(last, d, job, fmt.Sprintf("not finished in %d tries", d.Delivered()-1), log)
 		return
 	}
-	switch err := r.insist(pulling, work, *job, log); {
+	switch err := r.insist(pulling, work, d, *job, log); {
 	case err == nil:
 		r.confirm(last, d, log)
-	case pulling.Err() != nil && isInterruption(err):
-		r.giveBack(last, d, log)
+	case pulling.Err() != nil && (errors.Is(err, ingest.ErrNotNow) || isEnd(err)):
+		r.giveBack(last, d, 0, log)
+	case errors.Is(err, ingest.ErrNotNow):
+		r.giveBack(last, d, r.cfg.MaxRetryDelay, log)
 	default:
 		delay := r.cfg.delay(d.Delivered())
 		log.ErrorContext(work, "job failed", "error", err, "retry_in", delay)
@@ -50,10 +55,12 @@ func (r *Runner) deliver(pulling, work context.Context, d *streams.Delivery) {
 }
 
 // insist does the job until it is done, has failed, or the end is near. While
-// a server or a disk takes nothing the job stays in hand, for two reasons:
-// nothing else would fare better in its place; and each handing out counts on
-// the server, where five say that a job is poison.
-func (r *Runner) insist(pulling, work context.Context, job schema.Job, log *slog.Logger) error {
+// a server or a disk takes nothing the job stays in hand: hardly anything else
+// would fare better in its place, and each handing out counts on the server,
+// where five say that a job is poison. But not for ever, lest all workers wait
+// for room in the queue that only they can make (a job may queue others): after
+// some tries it gives way, unless the next handing out would be one too many.
+func (r *Runner) insist(pulling, work context.Context, d *streams.Delivery, job schema.Job, log *slog.Logger) error {
 	for try := uint64(1); ; try++ {
 		started := time.Now()
 		err := r.handle(work, job, log)
@@ -62,6 +69,9 @@ func (r *Runner) insist(pulling, work context.Context, job schema.Job, log *slog
 			return err
 		}
 		r.deps.Metrics.waited.Inc()
+		if try >= patience && d.Delivered() < streams.MaxDeliveries {
+			return err
+		}
 		delay := r.cfg.delay(try)
 		log.WarnContext(work, "job has to wait", "error", err, "retry_in", delay)
 		if !sleep(pulling, delay) {
@@ -82,9 +92,9 @@ func (r *Runner) handle(ctx context.Context, job schema.Job, log *slog.Logger) (
 	return r.deps.Handler.Handle(ctx, job)
 }
 
-// isInterruption reports whether err says that the job could have gone on.
-func isInterruption(err error) bool {
-	return errors.Is(err, ingest.ErrNotNow) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+// isEnd reports whether err is that of a context.
+func isEnd(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // confirm takes a finished job out of the queue.
@@ -100,10 +110,10 @@ func (r *Runner) confirm(ctx context.Context, d *streams.Delivery, log *slog.Log
 }
 
 // giveBack returns a job that was interrupted through no fault of its own. It
-// may be so again and again, at every restart while a server is full; so once
-// it has been handed out repeatedly it is queued anew, which starts the count
-// from zero.
-func (r *Runner) giveBack(ctx context.Context, d *streams.Delivery, log *slog.Logger) {
+// may be so again and again, while a server is full for hours or at every
+// restart; so when it was handed out before it is queued anew, which starts the
+// count from zero. Else it comes again after delay.
+func (r *Runner) giveBack(ctx context.Context, d *streams.Delivery, delay time.Duration, log *slog.Logger) {
 	r.deps.Metrics.handled.WithLabelValues(resultGiveBack).Inc()
 	if d.Delivered() > 1 {
 		ctx, cancel := context.WithTimeout(ctx, lastWords)
@@ -118,7 +128,7 @@ func (r *Runner) giveBack(ctx context.Context, d *streams.Delivery, log *slog.Lo
 		}
 		log.WarnContext(ctx, "job cannot be queued anew", "error", err)
 	}
-	r.later(d, 0, log)
+	r.later(d, delay, log)
 }
 
 func (r *Runner) later(d *streams.Delivery, delay time.Duration, log *slog.Logger) {

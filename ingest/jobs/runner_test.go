@@ -132,6 +132,47 @@ func TestBackPressureIsWaitedOutAndNotCounted(t *testing.T) {
 	}
 }
 
+func TestJobsThatQueueOthersGiveWayWhenTheQueueIsFull(t *testing.T) {
+	r := newRoom(t, func(l *streams.Layout) { l.ExportsBytes = 2 << 10 })
+	archive := r.accept(t, "archive")
+	_, _, r.streams = r.connect(t, streams.PublisherConfig{RetryFor: 100 * time.Millisecond, AckTimeout: 10 * time.Second})
+	in := r.intake(t)
+	var err error
+	for i := 0; err == nil; i++ { // until the queue is full
+		_, err = in.Accept(t.Context(), "me", schema.SourceImport, strings.NewReader(fmt.Sprint("run ", i)))
+	}
+	if !errors.Is(err, ingest.ErrBusy) {
+		t.Fatal(err)
+	}
+	publisher := r.publisher(t)
+	var handled seen
+	r.start(t, quick(1), handlerFunc(func(ctx context.Context, job schema.Job) error {
+		handled.add(job)
+		if job != archive {
+			return publish(ctx, publisher, job)
+		}
+		batch := publisher.Begin()
+		for i := range 3 {
+			if err := batch.PublishJob(ctx, someJob(byte(i))); err != nil {
+				return err
+			}
+		}
+		if err := batch.PublishOutcome(ctx, decoded(job)); err != nil {
+			return err
+		}
+		return batch.Flush(ctx)
+	}))
+	r.waitEmpty(t, streams.Exports)
+	for _, job := range []schema.Job{archive, someJob(0), someJob(1), someJob(2)} {
+		if out := r.outcome(t, job); out.Outcome != schema.OutcomeDecoded {
+			t.Errorf("outcome %+v", out)
+		}
+	}
+	if n := r.messages(t, streams.Dead); n != 0 {
+		t.Errorf("%d messages set aside", n)
+	}
+}
+
 func TestRestartsUnderBackPressureAreNotCounted(t *testing.T) {
 	r := newRoom(t, nil)
 	job := r.accept(t, "run")
