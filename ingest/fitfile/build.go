@@ -42,6 +42,7 @@ func (w *walk) build(rec *schema.Recording) *schema.Refusal {
 		d.s.UTCOffsetS, d.s.OffsetSource = sum.offset, sum.offsetSource
 		d.s.Facts = w.facts.forSport(d.s.Sport, d.s.WatchZones)
 		d.s.Ordinal = i
+		w.passFlags(d)
 	}
 	w.timerEvents(drafts, own)
 	w.laps(drafts, own, sum)
@@ -49,6 +50,16 @@ func (w *walk) build(rec *schema.Recording) *schema.Refusal {
 		rec.Sessions[i] = drafts[i].s
 	}
 	return nil
+}
+
+// passFlags gives a session the flags of the file that say something about it.
+func (w *walk) passFlags(d *draft) {
+	for _, f := range w.flags {
+		switch f {
+		case schema.FlagRelativeClock, schema.FlagZoneRefused, schema.FlagHRFromMessages, schema.FlagHRFromDeveloper:
+			d.flag(f)
+		}
+	}
 }
 
 // summary is what the canonical stream has given.
@@ -102,7 +113,7 @@ func (w *walk) drafts(sum summary) []draft {
 		if i >= len(w.notes.sessions) {
 			break
 		}
-		out = append(out, w.draft(m, w.notes.sessions[i], i))
+		out = append(out, w.draft(m, w.notes.sessions[i]))
 	}
 	slices.SortStableFunc(out, func(a, b draft) int { return cmp.Compare(a.start, b.start) })
 	for i := range out[:max(len(out)-1, 0)] {
@@ -119,12 +130,9 @@ func (d *draft) mend(next *draft) {
 	}
 }
 
-func (w *walk) draft(m *fit.SessionMsg, note sessionNote, ordinal int) draft {
+func (w *walk) draft(m *fit.SessionMsg, note sessionNote) draft {
 	sec := &w.sections[note.section]
 	d := draft{section: note.section, index: note.index}
-	if d.index < 0 {
-		d.index = ordinal
-	}
 	d.s.Sport = sportName(m.Sport)
 	if m.Sport == fit.SportInvalid {
 		d.s.Sport = sportName(fit.Sport(sec.sport))
@@ -161,6 +169,9 @@ func (w *walk) window(m *fit.SessionMsg, sec *section, elapsed int64) (start, en
 	case elapsed > 0:
 		// Starts are cut to whole seconds, so the true end may be one later.
 		end = start + (elapsed+999)/1000*1000
+		if hasStamp && sec.ms(stamp) > start && end-sec.ms(stamp) > day {
+			end = sec.ms(stamp) // an elapsed time that cannot be
+		}
 	case hasStamp && sec.ms(stamp) > start:
 		end = sec.ms(stamp)
 	default:
@@ -282,11 +293,7 @@ func (w *walk) laps(drafts []draft, own owners, sum summary) {
 		}
 		note := w.notes.laps[i]
 		lap := lapOf(m, &w.sections[note.section])
-		index := note.index
-		if index < 0 {
-			index = i
-		}
-		lap.Zones = w.watchZones(note.section, mesgLap, index, m.TimeInHrZone)
+		lap.Zones = w.watchZones(note.section, mesgLap, note.index, m.TimeInHrZone)
 		if k := own[note.section].of((lap.StartMs + lap.EndMs) / 2); k >= 0 {
 			if drafts[k].s.Laps == nil {
 				drafts[k].s.Laps = make([]schema.Lap, 0, len(sum.laps)-i)

@@ -25,9 +25,6 @@ const (
 	localCount
 )
 
-// zoneCells is the length of time_in_hr_zone in the canonical stream.
-const zoneCells = 16
-
 // The fields of the canonical messages as a definition message has them:
 // number, size, base type.
 const (
@@ -48,7 +45,7 @@ const (
 		"\x10\x01\x02" + // avg_heart_rate
 		"\x11\x01\x02" + // max_heart_rate
 		"\x16\x02\x84" + // total_ascent
-		"\x41\x40\x86" + // time_in_hr_zone
+		"\x41\x40\x86" + // time_in_hr_zone, 16 cells
 		"\x7c\x04\x86" // enhanced_avg_speed
 	layoutLap = "\xfd\x04\x86" + // timestamp
 		"\x02\x04\x86" + // start_time
@@ -57,7 +54,7 @@ const (
 		"\x09\x04\x86" + // total_distance
 		"\x0f\x01\x02" + // avg_heart_rate
 		"\x10\x01\x02" + // max_heart_rate
-		"\x39\x40\x86" // time_in_hr_zone
+		"\x39\x40\x86" // time_in_hr_zone, 16 cells
 	layoutActivity = "\xfd\x04\x86" + // timestamp
 		"\x05\x04\x86" // local_timestamp
 	layoutDeviceInfo = "\x02\x02\x84" + // manufacturer

@@ -106,27 +106,33 @@ func TestHeaders(t *testing.T) {
 		"no checksum": {resum(section(body, 14, len(body)), func(b []byte) { b[12], b[13] = 0, 0 }), nil, schema.OutcomeDecoded, ""},
 		"wrong header checksum": {
 			resum(section(body, 14, len(body)), func(b []byte) { b[12]++ }),
-			[]schema.Flag{schema.FlagCRCBad}, schema.OutcomeSalvaged, schema.ReasonCRC,
+			[]schema.Flag{schema.FlagCRCBad},
+			schema.OutcomeSalvaged, schema.ReasonCRC,
 		},
 		"wrong checksum": {
 			change(section(body, 14, len(body)), func(b []byte) { b[len(b)-1]++ }),
-			[]schema.Flag{schema.FlagCRCBad}, schema.OutcomeSalvaged, schema.ReasonCRC,
+			[]schema.Flag{schema.FlagCRCBad},
+			schema.OutcomeSalvaged, schema.ReasonCRC,
 		},
 		"no data size": {
 			section(body, 14, 0),
-			[]schema.Flag{schema.FlagTruncated, schema.FlagUnfinalised}, schema.OutcomeSalvaged, schema.ReasonTruncated,
+			[]schema.Flag{schema.FlagTruncated, schema.FlagUnfinalised},
+			schema.OutcomeSalvaged, schema.ReasonTruncated,
 		},
 		"data size past the end": {
 			section(body, 14, len(body)+1000),
-			[]schema.Flag{schema.FlagTruncated}, schema.OutcomeSalvaged, schema.ReasonTruncated,
+			[]schema.Flag{schema.FlagTruncated},
+			schema.OutcomeSalvaged, schema.ReasonTruncated,
 		},
 		"huge data size": {
 			section(body, 14, 0xfffffff0),
-			[]schema.Flag{schema.FlagTruncated}, schema.OutcomeSalvaged, schema.ReasonTruncated,
+			[]schema.Flag{schema.FlagTruncated},
+			schema.OutcomeSalvaged, schema.ReasonTruncated,
 		},
 		"cut in the checksum": {
 			cut(section(body, 14, len(body)), 1),
-			[]schema.Flag{schema.FlagTruncated}, schema.OutcomeSalvaged, schema.ReasonTruncated,
+			[]schema.Flag{schema.FlagTruncated},
+			schema.OutcomeSalvaged, schema.ReasonTruncated,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

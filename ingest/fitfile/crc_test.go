@@ -1,6 +1,7 @@
 package fitfile
 
 import (
+	"bytes"
 	"math/rand/v2"
 	"testing"
 
@@ -18,7 +19,7 @@ func TestChecksumEqualsTheTableDrivenOne(t *testing.T) {
 		if got := checksum(data); got != want {
 			t.Fatalf("checksum of %d bytes = %#04x, want %#04x", n, got, want)
 		}
-		whole := append(data, byte(want), byte(want>>8))
+		whole := append(bytes.Clone(data), byte(want), byte(want>>8))
 		if got := checksum(whole); got != 0 {
 			t.Fatalf("checksum of %d bytes with their checksum = %#04x, want 0", n, got)
 		}

@@ -66,3 +66,13 @@ func Rows(data []byte) (schema.Samples, error) {
 	}
 	return w.cols.Samples, nil
 }
+
+// Merged returns the heart rates of a file's records after the merge.
+func Merged(data []byte) []uint8 {
+	w := &walk{data: data}
+	if err := w.run(); err != nil {
+		return nil
+	}
+	w.mergeBeats()
+	return w.cols.HeartRate
+}

@@ -16,8 +16,7 @@ type notes struct {
 // sessionNote goes with a session message.
 type sessionNote struct {
 	section int
-	at      int // byte position
-	index   int // message_index, -1 = not given
+	index   int // message_index, else its place in the section
 	feel    int16
 	rpe     int16 // x10, -1 = not given
 }
@@ -25,7 +24,7 @@ type sessionNote struct {
 // lapNote goes with a lap message.
 type lapNote struct {
 	section int
-	index   int
+	index   int // as in sessionNote
 }
 
 // zoneNote is a time_in_zone message.
@@ -52,7 +51,15 @@ func (m message) index() int {
 }
 
 func (w *walk) newSessionNote(m message) sessionNote {
-	n := sessionNote{section: len(w.sections) - 1, at: m.at, index: m.index(), feel: -1, rpe: -1}
+	n := sessionNote{section: len(w.sections) - 1, index: m.index(), feel: -1, rpe: -1}
+	if n.index < 0 {
+		for i := range w.notes.sessions {
+			if w.notes.sessions[i].section == n.section {
+				n.index++
+			}
+		}
+		n.index++
+	}
 	if v, ok := m.value(fieldWorkoutFeel); ok && v >= 0 && v <= 100 {
 		n.feel = int16(v)
 	}

@@ -166,9 +166,19 @@ func plainSection(data []byte, at int) (out []plain, err error) {
 // accumulators that all decoders of a process share.
 func recordFields() []f {
 	return []f{
-		{253, 4, tUint32}, {0, 4, tSint32}, {1, 4, tSint32}, {2, 2, tUint16}, {3, 1, tUint8}, {4, 1, tUint8},
-		{5, 4, tUint32}, {6, 2, tUint16}, {7, 2, tUint16}, {13, 1, tSint8}, {53, 1, tUint8},
-		{73, 4, tUint32}, {78, 4, tUint32},
+		{253, 4, tUint32},
+		{0, 4, tSint32},
+		{1, 4, tSint32},
+		{2, 2, tUint16},
+		{3, 1, tUint8},
+		{4, 1, tUint8},
+		{5, 4, tUint32},
+		{6, 2, tUint16},
+		{7, 2, tUint16},
+		{13, 1, tSint8},
+		{53, 1, tUint8},
+		{73, 4, tUint32},
+		{78, 4, tUint32},
 	}
 }
 

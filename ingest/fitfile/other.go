@@ -132,7 +132,12 @@ func (w *walk) lap(m message) {
 		w.flag(schema.FlagBudget)
 		return
 	}
-	w.notes.laps = append(w.notes.laps, lapNote{section: len(w.sections) - 1, index: m.index()})
+	n := lapNote{section: len(w.sections) - 1, index: m.index()}
+	if n.index < 0 {
+		n.index = w.section().laps
+	}
+	w.section().laps++
+	w.notes.laps = append(w.notes.laps, n)
 	w.canon.write(m)
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"plodwatch/ingest/fitfile"
 	"plodwatch/schema"
 )
 
@@ -314,8 +315,12 @@ func TestSportsAndDevices(t *testing.T) {
 		want       schema.Sport
 		wantSub    string
 	}{
-		{1, 2, "running", "street"}, {12, 42, "cross_country_skiing", "skate_skiing"}, {21, 28, "e_biking", "e_bike_fitness"},
-		{82, 0, "snorkeling", "generic"}, {200, 200, "sport_200", "sub_sport_200"}, {255, 255, "generic", ""},
+		{1, 2, "running", "street"},
+		{12, 42, "cross_country_skiing", "skate_skiing"},
+		{21, 28, "e_biking", "e_bike_fitness"},
+		{82, 0, "snorkeling", "generic"},
+		{200, 200, "sport_200", "sub_sport_200"},
+		{255, 255, "generic", ""},
 	} {
 		s := activity().hr(fitTime, 100)
 		s.def(2, 18, f{2, 4, tUint32}, f{5, 1, tEnum}, f{6, 1, tEnum}).data(2, fitTime, c.sport, c.sub)
@@ -363,6 +368,34 @@ func TestHeartRateMessages(t *testing.T) {
 	wantFlags(t, rec, schema.FlagHRFromMessages)
 	if rec.Raw.HRMsgSamples != 5 || rec.Raw.HRAfterMerge != 5 || rec.Raw.HRRecords != 0 {
 		t.Errorf("raw %+v", rec.Raw)
+	}
+}
+
+func TestMergedHeartRatesEqualGarminsSDK(t *testing.T) {
+	dir := samplesDir(t)
+	for name, want := range map[string][2]int{ // records with a heart rate and their sum, Garmin FIT SDK 21.217
+		"dtcooper+python-fitparse/tests-files-event_timestamp.fit":        {4376, 605138},
+		"dtcooper+python-fitparse/tests-files-sample_mulitple_header.fit": {1773, 304358}, //nolint:misspell // its name
+		"polyvertex+fitdecode/tests-files-garmin-fr935-cr.fit":            {7483, 638688},
+	} {
+		var got [2]int
+		for _, bpm := range fitfile.Merged(readFile(t, filepath.Join(dir, filepath.FromSlash(name)))) {
+			if bpm != 0 {
+				got[0]++
+				got[1] += int(bpm)
+			}
+		}
+		if got != want {
+			t.Errorf("%s: %v, want %v", name, got, want)
+		}
+	}
+}
+
+func TestAnElapsedTimeThatCannotBeIsNotBelieved(t *testing.T) {
+	s := activity().hr(fitTime, 100, 101)
+	s.def(2, 18, f{253, 4, tUint32}, f{2, 4, tUint32}, f{7, 4, tUint32}).data(2, fitTime+3600, fitTime, 0xfffffff0)
+	if got := taken(t, s.bytes()).Sessions[0]; got.EndMs != unixMs(fitTime+3600) {
+		t.Errorf("ends %d ms after its start", got.EndMs-got.StartMs)
 	}
 }
 

@@ -39,6 +39,7 @@ const (
 type section struct {
 	at           int    // byte position of its header
 	rows         [2]int // its rows in the columns
+	laps         int    // lap messages so far
 	fileType     uint8  // of file_id
 	hasFileID    bool
 	created      uint32 // file_id.time_created, 0 = not given
@@ -106,6 +107,7 @@ func (w *walk) section() *section { return &w.sections[len(w.sections)-1] }
 // Room made beforehand, enough for most files.
 const (
 	ordinaryFields = 32 // of a definition
+	ordinaryRecord = 24 // bytes
 	ordinaryEvents = 64
 	ordinaryLaps   = 32
 	ordinaryTimes  = 8 * ordinaryLaps // zone times
