@@ -211,7 +211,7 @@ func TestCheckBudgetCloses(t *testing.T) {
 			}
 		}
 	}
-	if sessions < 50 {
+	if sessions < 30 {
 		t.Errorf("only %d sessions checked", sessions)
 	}
 }
