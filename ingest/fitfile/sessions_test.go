@@ -371,6 +371,42 @@ func TestHeartRateMessages(t *testing.T) {
 	}
 }
 
+func TestOutcomesOfRealFiles(t *testing.T) {
+	dir := filepath.Join(tormoderDir(t), "testdata")
+	for name, want := range map[string]struct {
+		outcome  schema.Outcome
+		reason   schema.Reason
+		sessions int
+	}{
+		"fitsdk/Activity.fit":                                {schema.OutcomeDecoded, "", 1},
+		"fitsdk/DeveloperData.fit":                           {schema.OutcomeSkipped, schema.ReasonNoSamples, 0},
+		"fitsdk/MonitoringFile.fit":                          {schema.OutcomeSkipped, schema.ReasonNotActivity, 0},
+		"fitsdk/Settings.fit":                                {schema.OutcomeSkipped, schema.ReasonNotActivity, 0},
+		"fitsdk/WeightScaleMultiUser.fit":                    {schema.OutcomeSkipped, schema.ReasonNotActivity, 0},
+		"fitsdk/WorkoutRepeatSteps.fit":                      {schema.OutcomeSkipped, schema.ReasonNotActivity, 0},
+		"sram/Settings.fit":                                  {schema.OutcomeSkipped, schema.ReasonNotActivity, 0},
+		"chained/activity-settings.fit":                      {schema.OutcomeDecoded, "", 1},
+		"chained/activity-settings-nodata.fit":               {schema.OutcomeSalvaged, schema.ReasonTruncated, 1},
+		"chained/activity-settings-corruptheader.fit":        {schema.OutcomeSalvaged, schema.ReasonCorrupt, 1},
+		"chained/activity-activity-filecrc.fit":              {schema.OutcomeSalvaged, schema.ReasonCRC, 2},
+		"corrupt/activity-filecrc.fit":                       {schema.OutcomeSalvaged, schema.ReasonCRC, 1},
+		"corrupt/activity-unexpected-eof.fit":                {schema.OutcomeSalvaged, schema.ReasonTruncated, 1},
+		"python-fitparse/antfs-dump.63.fit":                  {schema.OutcomeRejected, schema.ReasonRelativeClock, 0},
+		"python-fitparse/compressed-speed-distance.fit":      {schema.OutcomeRejected, schema.ReasonRelativeClock, 0},
+		"python-fitparse/sample-activity-indoor-trainer.fit": {schema.OutcomeDecoded, "", 1},
+		"misc/mornindew-broken.fit":                          {schema.OutcomeDecoded, "", 1},
+	} {
+		rec, refusal := decode(t, readFile(t, filepath.Join(dir, filepath.FromSlash(name))))
+		if rec == nil {
+			t.Errorf("%s: %v", name, refusal)
+			continue
+		}
+		if rec.Outcome != want.outcome || rec.Reason != want.reason || len(rec.Sessions) != want.sessions {
+			t.Errorf("%s: %s %s with %d sessions, want %+v", name, rec.Outcome, rec.Reason, len(rec.Sessions), want)
+		}
+	}
+}
+
 func TestMergedHeartRatesEqualGarminsSDK(t *testing.T) {
 	dir := samplesDir(t)
 	for name, want := range map[string][2]int{ // records with a heart rate and their sum, Garmin FIT SDK 21.217
