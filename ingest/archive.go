@@ -178,13 +178,14 @@ func (u *unpacker) member(e *expansion, i int, f *zip.File, left int64, each fun
 // offer gives a member to each. That it was refused while each read it is no
 // error.
 func offer(m *member, each func(*member) error) error {
-	if m.guard.refusal != nil {
+	if m.guard.stopped() {
 		return nil
 	}
-	if err := each(m); err != nil && m.guard.refusal == nil {
-		return err
+	err := each(m)
+	if m.guard.stopped() {
+		return nil
 	}
-	return nil
+	return err
 }
 
 // watchedAt remembers the first error of the file below a zip, so that it is

@@ -88,15 +88,18 @@ func TestZipLimits(t *testing.T) {
 		detail  string
 	}{
 		"only a bomb": {
-			[]file{{"bomb.gpx", bomb}}, nil,
+			[]file{{"bomb.gpx", bomb}},
+			nil,
 			schema.OutcomeRejected, schema.ReasonBomb, 0, "0 of 1 members taken, 1 refused as compression bombs",
 		},
 		"a bomb among others": {
-			[]file{{"1.gpx", gpxRun(0, 5)}, {"bomb.gpx", bomb}, {"2.gpx", gpxRun(1, 5)}}, nil,
+			[]file{{"1.gpx", gpxRun(0, 5)}, {"bomb.gpx", bomb}, {"2.gpx", gpxRun(1, 5)}},
+			nil,
 			schema.OutcomeSalvaged, schema.ReasonOverBudget, 2, "2 of 3 members taken, 1 refused as compression bombs",
 		},
 		"a large member": {
-			[]file{{"1.gpx", gpxRun(0, 5)}, {"2.gpx", gpxRun(1, 500)}}, func(c *ingest.Config, _ *ingest.Deps) { c.MaxPayloadBytes = 10_000 },
+			[]file{{"1.gpx", gpxRun(0, 5)}, {"2.gpx", gpxRun(1, 500)}},
+			func(c *ingest.Config, _ *ingest.Deps) { c.MaxPayloadBytes = 10_000 },
 			schema.OutcomeSalvaged, schema.ReasonOverBudget, 1, "1 of 2 members taken, 1 refused as too large",
 		},
 		"too much in all": {
@@ -107,7 +110,8 @@ func TestZipLimits(t *testing.T) {
 			schema.OutcomeSalvaged, schema.ReasonOverBudget, 2, "2 of 3 members taken, 1 beyond the limit left out",
 		},
 		"too many": {
-			[]file{{"1.gpx", gpxRun(0, 5)}, {"2.gpx", gpxRun(1, 5)}, {"3.gpx", gpxRun(2, 5)}}, func(c *ingest.Config, _ *ingest.Deps) { c.MaxMembers = 1 },
+			[]file{{"1.gpx", gpxRun(0, 5)}, {"2.gpx", gpxRun(1, 5)}, {"3.gpx", gpxRun(2, 5)}},
+			func(c *ingest.Config, _ *ingest.Deps) { c.MaxMembers = 1 },
 			schema.OutcomeSalvaged, schema.ReasonOverBudget, 1, "1 of 3 members taken, 2 beyond the limit left out",
 		},
 		"nothing in it": {nil, nil, schema.OutcomeDecoded, schema.ReasonArchive, 0, "0 of 0 members taken"},

@@ -59,7 +59,7 @@ func (in *inspection) file(ctx context.Context, r io.Reader, size int64, found *
 		return fmt.Errorf("read export: %w", err)
 	}
 	if kind == KindZip && found.Job.Depth < maxArchiveDepth {
-		return in.zip(ctx, r, br, size, found)
+		return in.zip(ctx, r, br, found)
 	}
 	c, err := in.read(ctx, br, size)
 	if err != nil {
@@ -78,26 +78,25 @@ func tooDeep() *schema.Refusal {
 	return schema.Skip(schema.ReasonNested, "a zip inside zips inside a zip")
 }
 
-func (in *inspection) zip(ctx context.Context, r io.Reader, br io.Reader, size int64, found *Inspected) error {
+func (in *inspection) zip(ctx context.Context, r, br io.Reader, found *Inspected) error {
 	whole := &hashing{r: br, hash: sha256.New()}
 	ra, ok := r.(io.ReaderAt)
 	if ok {
 		if _, err := io.Copy(io.Discard, whole); err != nil {
 			return fmt.Errorf("read export: %w", err)
 		}
-		size = whole.n
 	} else {
-		file, n, done, err := in.spool(whole)
+		file, _, done, err := in.spool(whole)
 		if err != nil {
 			return err
 		}
 		defer done()
-		ra, size = file, n
+		ra = file
 	}
-	found.Job.Export, found.Job.Bytes = whole.sum(), size
+	found.Job.Export, found.Job.Bytes = whole.sum(), whole.n
 	found.Payload = found.Job.Export
 
-	e, err := in.expand(ctx, ra, size, func(m *member) error {
+	e, err := in.expand(ctx, ra, whole.n, func(m *member) error {
 		inside := &Inspected{Name: m.name, Index: m.index, Depth: found.Depth + 1}
 		inside.Job = memberJob(found.Job)
 		err := in.file(ctx, m.r, -1, inside)

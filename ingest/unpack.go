@@ -88,12 +88,12 @@ func (u *unpacker) peel(ctx context.Context, c *content, br *bufio.Reader, whole
 			return nil, nil
 		}
 		zr, err := gzip.NewReader(br)
-		if err != nil {
-			if isDamage(err) {
-				c.refusal = schema.Reject(schema.ReasonMalformed, "gzip header cannot be read")
-				return nil, nil
-			}
+		if err != nil && !isDamage(err) {
 			return nil, fmt.Errorf("read gzip: %w", err)
+		}
+		if zr == nil {
+			c.refusal = schema.Reject(schema.ReasonMalformed, "gzip header cannot be read")
+			return nil, nil
 		}
 		g := &guard{in: zr, consumed: func() int64 { return whole.n }, most: u.cfg.MaxPayloadBytes, ratio: u.cfg.MaxRatio}
 		guards = append(guards, g)
@@ -119,7 +119,7 @@ func (u *unpacker) peel(ctx context.Context, c *content, br *bufio.Reader, whole
 // back.
 func (u *unpacker) refuse(c *content, err error, guards []*guard) error {
 	for _, g := range guards {
-		if g.refusal != nil {
+		if g.stopped() {
 			c.refusal = g.refusal
 			return nil
 		}
@@ -235,6 +235,9 @@ type guard struct {
 	damage   error
 	refusal  *schema.Refusal
 }
+
+// stopped reports whether a limit was met.
+func (g *guard) stopped() bool { return g.refusal != nil }
 
 func (g *guard) Read(p []byte) (int, error) {
 	if g.refusal != nil {

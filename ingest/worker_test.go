@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -178,6 +179,13 @@ func gpxRun(minute, n int) []byte {
 	return []byte(s.String())
 }
 
+// twoRuns is a GPX file of two sessions, of 20 and 30 samples.
+func twoRuns() []byte {
+	first := bytes.TrimSuffix(gpxRun(0, 20), []byte("</gpx>"))
+	_, second, _ := bytes.Cut(gpxRun(40, 30), []byte("<trk>"))
+	return slices.Concat(first, []byte("<trk>"), second)
+}
+
 func fitRun(tb testing.TB) []byte {
 	tb.Helper()
 	out, err := exec.CommandContext(tb.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "github.com/tormoder/fit").Output()
@@ -231,7 +239,7 @@ func zipOf(tb testing.TB, files ...file) []byte {
 
 func TestWorkerPublishesEverySessionAndTheOutcome(t *testing.T) {
 	b := newBench(t, nil)
-	two := append(gpxRun(0, 20)[:len(gpxRun(0, 20))-len("</gpx>")], gpxRun(40, 30)[len(`<?xml version="1.0"?><gpx version="1.1">`):]...)
+	two := twoRuns()
 	out := b.handle(two)
 	if out.Outcome != schema.OutcomeDecoded || out.Reason != schema.ReasonNone || out.Format != schema.FormatGPX ||
 		out.Records != 50 || out.DecoderVersion != gpxfile.DecoderVersion {
@@ -253,7 +261,7 @@ func TestWorkerPublishesEverySessionAndTheOutcome(t *testing.T) {
 	want := `
 # HELP plodwatch_ingest_bytes_total Bytes of the exports worked on to the end, as they were handed in.
 # TYPE plodwatch_ingest_bytes_total counter
-plodwatch_ingest_bytes_total ` + fmt.Sprint(len(two)) + `
+plodwatch_ingest_bytes_total ` + strconv.Itoa(len(two)) + `
 # HELP plodwatch_ingest_exports_total Exports worked on to the end, by what became of them.
 # TYPE plodwatch_ingest_exports_total counter
 plodwatch_ingest_exports_total{format="gpx",outcome="decoded",reason=""} 1
@@ -395,7 +403,7 @@ func TestAPanicOfADecoderRejectsTheFileOnly(t *testing.T) {
 func TestSessionsThatFitNoMessageAreLeftOut(t *testing.T) {
 	b := newBench(t, nil)
 	b.wire.largest = 25
-	two := append(gpxRun(0, 20)[:len(gpxRun(0, 20))-len("</gpx>")], gpxRun(40, 30)[len(`<?xml version="1.0"?><gpx version="1.1">`):]...)
+	two := twoRuns()
 	out := b.handle(two)
 	if out.Outcome != schema.OutcomeSalvaged || out.Reason != schema.ReasonSessionTooLarge || len(out.Sessions) != 1 || len(b.wire.envelopes) != 1 {
 		t.Errorf("one of two: %s %s, %d sessions", out.Outcome, out.Reason, len(out.Sessions))

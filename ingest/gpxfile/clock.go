@@ -31,7 +31,8 @@ func parseClock(s []byte) (c clock, ok bool) {
 	month, s, ok3 := digits(s, 2)
 	s, ok4 := separator(s, '-')
 	day, s, ok5 := digits(s, 2)
-	if !(ok1 && ok2 && ok3 && ok4 && ok5) || len(s) == 0 || s[0] != 'T' && s[0] != 't' && s[0] != ' ' {
+	date := ok1 && ok2 && ok3 && ok4 && ok5
+	if !date || len(s) == 0 || s[0] != 'T' && s[0] != 't' && s[0] != ' ' {
 		return clock{}, false
 	}
 	for len(s) > 0 && (s[0] == 'T' || s[0] == 't' || s[0] == ' ') {
@@ -42,7 +43,8 @@ func parseClock(s []byte) (c clock, ok bool) {
 	minute, s, ok3 := digits(s, 2)
 	s, ok4 = separator(s, ':')
 	second, s, ok5 := digits(s, 2)
-	if !(ok1 && ok2 && ok3 && ok4 && ok5) || !validDate(year, month, day) ||
+	ofDay := ok1 && ok2 && ok3 && ok4 && ok5
+	if !ofDay || !validDate(year, month, day) ||
 		hour > 24 || minute > 59 || second > 60 || hour == 24 && minute+second > 0 {
 		return clock{}, false
 	}

@@ -170,7 +170,6 @@ func TestClocks(t *testing.T) {
 		ms, offset, zone, ok := gpxfile.ParseClock(text)
 		got := "bad"
 		if ok {
-			got = fmt.Sprint(ms, offset, zone)
 			got = fmt.Sprintf("%d %d %s", ms, offset, zone)
 		}
 		if got != want {

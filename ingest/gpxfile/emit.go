@@ -125,4 +125,3 @@ func (s *scanner) closeSegment() {
 func (s *scanner) emitText(start xml.Token, text []byte, end xml.Token) {
 	s.queue = append(s.queue, start, xml.CharData(text), end)
 }
-

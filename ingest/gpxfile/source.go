@@ -29,7 +29,7 @@ func newSource(r io.Reader, most int64) (io.Reader, error) {
 	}
 	head = head[:n]
 	enc, skip := detectEncoding(head)
-	var in io.Reader = io.MultiReader(bytes.NewReader(head[skip:]), counted)
+	in := io.MultiReader(bytes.NewReader(head[skip:]), counted)
 	if enc != nil {
 		in = transform.NewReader(in, enc.NewDecoder())
 	}

@@ -10,7 +10,6 @@ type track struct {
 	typ       string
 	cols      columns
 	spans     []span
-	segment   bool // a segment has begun that holds no sample yet
 	offsetS   int32
 	hasOffset bool
 	flags     []schema.Flag
