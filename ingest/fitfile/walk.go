@@ -220,7 +220,7 @@ func (w *walk) walkSection(pos int, h header) int {
 	for at := start; at < end && !w.stop; {
 		n, err := w.message(at)
 		if err != nil {
-			if !whole && (errors.Is(err, errShort) || end-at <= checksumBytes) {
+			if errors.Is(err, errShort) || !whole && end-at <= checksumBytes {
 				w.broken(schema.FlagTruncated, "read message at byte %d: %w", at, err)
 				break
 			}
