@@ -152,19 +152,27 @@ type Known struct {
 	Outcome        schema.Outcome
 	Reason         schema.Reason
 	Sessions       int
+	Missing        int               // of its sessions, those whose rows are not there yet
 	Members        []schema.ExportID // of an archive, in its order
 	DecoderVersion uint32
 }
 
+// knownSQL reads exports and counts those of their sessions that are not
+// stored: outcomes and sessions travel on their own, and an outcome may arrive
+// first.
+const knownSQL = `SELECT export_id, any(outcome), any(reason), any(sessions), any(member_ids), any(decoder_version),
+		countIf(sessions > 0 AND id NOT IN (SELECT session_id FROM sessions_versions WHERE athlete_id = {athlete:String}))
+	FROM exports LEFT ARRAY JOIN session_ids AS id
+	WHERE athlete_id = {athlete:String} AND export_id IN {exports:Array(String)}
+	GROUP BY export_id`
+
 // KnownExports returns those of an athlete's exports that have a row.
 func (s *Store) KnownExports(ctx context.Context, athlete schema.AthleteID, ids []schema.ExportID) (map[schema.ExportID]Known, error) {
-	const query = `SELECT export_id, outcome, reason, sessions, member_ids, decoder_version FROM exports
-		WHERE athlete_id = {athlete:String} AND export_id IN {exports:Array(String)}`
 	all := make(map[schema.ExportID]Known)
 	err := eachPart(ids, func(part []schema.ExportID) error {
 		rows, err := s.conn.Query(clickhouse.Context(ctx, clickhouse.WithParameters(clickhouse.Parameters{
 			"athlete": string(athlete), "exports": textArray(part),
-		})), query)
+		})), knownSQL)
 		if err != nil {
 			return err
 		}
@@ -172,11 +180,11 @@ func (s *Store) KnownExports(ctx context.Context, athlete schema.AthleteID, ids 
 		for rows.Next() {
 			var (
 				text, outcome, reason string
-				sessions              uint64
+				sessions, missing     uint64
 				members               []string
 				k                     Known
 			)
-			if err := rows.Scan(&text, &outcome, &reason, &sessions, &members, &k.DecoderVersion); err != nil {
+			if err := rows.Scan(&text, &outcome, &reason, &sessions, &members, &k.DecoderVersion, &missing); err != nil {
 				return err
 			}
 			id, err := schema.ParseExportID(text)
@@ -191,6 +199,7 @@ func (s *Store) KnownExports(ctx context.Context, athlete schema.AthleteID, ids 
 				k.Members = append(k.Members, member)
 			}
 			k.Outcome, k.Reason, k.Sessions = schema.Outcome(outcome), schema.Reason(reason), int(sessions) //nolint:gosec // few
+			k.Missing = int(missing)                                                                        //nolint:gosec // few
 			all[id] = k
 		}
 		return rows.Err()

@@ -10,46 +10,48 @@ import (
 )
 
 const (
-	pollEvery  = 300 * time.Millisecond
-	lostAfter  = 10 // polls with empty queues and nothing new: the queue lost it
+	pollEvery  = 200 * time.Millisecond
+	askEvery   = 5 * time.Second // asks the tables though the queues still hold work
+	lostAfter  = 15              // polls with empty queues and nothing new: a queue lost it
 	maxRequeue = 2
 )
 
-// await waits until every export that was taken has its row, members of
-// archives too. An export that the queues no longer hold and that has no row
-// was lost with a queue; it is queued again from the file.
+// await waits until every export that was taken has its row and its sessions,
+// members of archives too. An export that the queues no longer hold and that
+// has no row was lost with a queue; it is queued again from the file.
+//
+// The tables are asked when the queues are empty and every few seconds, not
+// more often: looking at the queues is cheap, asking for thousands of exports
+// is not.
 func (r *importRun) await(ctx context.Context, bar *progress) error {
 	r.known = map[schema.ExportID]store.Known{}
+	var asked time.Time
 	idle, requeued := 0, 0
 	for {
-		missing := r.missing()
-		bar.left(len(missing), len(r.known))
-		if len(missing) == 0 {
-			return nil
-		}
-		found, err := r.host.store().KnownExports(ctx, r.athlete, missing)
-		if err != nil {
-			return err
-		}
-		for id, k := range found {
-			r.known[id] = k
-		}
-		if len(found) > 0 {
-			idle = 0
-			continue
-		}
 		q, err := r.host.pending(ctx)
 		if err != nil {
 			return err
 		}
-		if q.empty() {
-			idle++
-		} else {
-			idle = 0
+		if q.empty() || time.Since(asked) >= askEvery {
+			asked = time.Now()
+			found, err := r.ask(ctx)
+			if err != nil {
+				return err
+			}
+			missing := r.missing()
+			bar.left(len(missing), len(r.known))
+			if len(missing) == 0 {
+				return nil
+			}
+			if found || !q.empty() {
+				idle = 0
+			} else {
+				idle++
+			}
 		}
 		if idle >= lostAfter {
 			if requeued++; requeued > maxRequeue {
-				return fmt.Errorf("%d files were taken, but nothing became of them; the log says why", len(missing))
+				return fmt.Errorf("%d files were taken, but nothing became of them; the log says why", len(r.missing()))
 			}
 			if err := r.requeue(ctx); err != nil {
 				return err
@@ -60,6 +62,29 @@ func (r *importRun) await(ctx context.Context, bar *progress) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-time.After(pollEvery):
+		}
+	}
+}
+
+// ask looks up what is missing, down through the archives, and reports whether
+// anything new was found.
+func (r *importRun) ask(ctx context.Context) (bool, error) {
+	news := false
+	for {
+		missing := r.missing()
+		found, err := r.host.store().KnownExports(ctx, r.athlete, missing)
+		if err != nil {
+			return news, err
+		}
+		archives := false
+		for id, k := range found {
+			if k.Missing == 0 {
+				r.known[id], news = k, true
+				archives = archives || len(k.Members) > 0
+			}
+		}
+		if !archives {
+			return news, nil
 		}
 	}
 }

@@ -134,10 +134,12 @@ func (d folderDoor) Accept(ctx context.Context, athlete schema.AthleteID, source
 	return d.h.accept(ctx, athlete, source, r, false)
 }
 
-// queryable reports whether an export that was taken has its row.
+// queryable reports whether an export that was taken has its row and its
+// sessions.
 func (h *localHost) queryable(ctx context.Context, athlete schema.AthleteID, export schema.ExportID) (bool, error) {
 	known, err := h.st.KnownExports(ctx, athlete, []schema.ExportID{export})
-	return len(known) > 0, err
+	k, ok := known[export]
+	return ok && k.Missing == 0, err
 }
 
 // probes are what /readyz asks.
