@@ -20,14 +20,19 @@ import (
 	"plodwatch/schema"
 )
 
-// put writes a file below dir, with the directories it needs.
+// put makes a whole file appear below dir, with the directories it needs.
 func put(t *testing.T, dir, rel, content string) string {
 	t.Helper()
 	path := filepath.Join(dir, rel)
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+	f, err := os.CreateTemp(filepath.Dir(t.TempDir()), "put-*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.WriteString(content)
+	if err = errors.Join(err, f.Close(), os.Rename(f.Name(), path)); err != nil {
 		t.Fatal(err)
 	}
 	return path
