@@ -15,7 +15,7 @@ import (
 
 // checkCmd decodes files and shows what they hold; nothing is stored.
 type checkCmd struct {
-	Files []string `arg:"" help:"Files, folders or archives." type:"path"`
+	Files []string `arg:"" help:"Files, folders or archives."`
 	settingsFlags
 	JSON bool `help:"Print one JSON object a file."`
 }

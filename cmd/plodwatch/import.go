@@ -18,7 +18,7 @@ import (
 
 // importCmd takes files in and waits until they are analyzed.
 type importCmd struct {
-	Paths   []string `arg:"" help:"Files, folders and archives; folders at any depth." type:"path"`
+	Paths   []string `arg:"" help:"Files, folders and archives; folders at any depth."`
 	Athlete string   `help:"Whose files these are." default:"me" placeholder:"ID"`
 	JSON    bool     `help:"Print the result as JSON."`
 }
