@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -68,7 +69,9 @@ func (c Config) Validate() error {
 type Store struct {
 	conn     driver.Conn
 	database string
-	http     bool
+
+	mu    sync.Mutex
+	types map[string]map[string]string // of the tables' columns, by table and name
 }
 
 // Open connects, creates the database when it is not there, and returns the
@@ -91,7 +94,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, classify("connect to clickhouse", err)
 	}
-	return &Store{conn: conn, database: opt.Auth.Database, http: opt.Protocol == clickhouse.HTTP}, nil
+	return &Store{conn: conn, database: opt.Auth.Database, types: make(map[string]map[string]string)}, nil
 }
 
 func (c Config) options() (*clickhouse.Options, error) {

@@ -5,8 +5,11 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 
+	"github.com/ClickHouse/ch-go/proto"
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/google/uuid"
@@ -16,7 +19,7 @@ import (
 )
 
 // insertRows bounds one insert of samples: the server writes a block of this
-// size as one part per year, and a part appears whole or not at all.
+// size as one part, and a part appears whole or not at all.
 const insertRows = 1 << 20
 
 // insertSettings are set on every insert, whatever the server's defaults: 26.2
@@ -25,12 +28,14 @@ const insertRows = 1 << 20
 // left in doubt.
 func insertSettings() clickhouse.Settings {
 	return clickhouse.Settings{
-		"async_insert":                    0,
-		"insert_deduplicate":              0,
-		"max_insert_block_size":           insertRows,
-		"min_insert_block_size_rows":      insertRows,
-		"min_insert_block_size_bytes":     1 << 30,
-		"max_partitions_per_insert_block": 0, // a life's history is one batch
+		"async_insert":                0,
+		"insert_deduplicate":          0,
+		"max_insert_block_size":       insertRows,
+		"min_insert_block_size_rows":  insertRows,
+		"min_insert_block_size_bytes": 1 << 30,
+		// Rows are replaced by merges and by FINAL; doing it once more while
+		// inserting costs half again the CPU.
+		"optimize_on_insert": 0,
 	}
 }
 
@@ -58,31 +63,31 @@ func (s *Store) Write(ctx context.Context, b *analyze.Batch) error {
 	for i := range b.Exports {
 		exports[i] = exportRowOf(&b.Exports[i])
 	}
-	if err := insert(ctx, s.conn, "intensity_versions", intensity); err != nil {
+	if err := insert(ctx, s, "intensity_versions", intensity); err != nil {
 		return err
 	}
-	if err := insert(ctx, s.conn, "exports_versions", exports); err != nil {
+	if err := insert(ctx, s, "exports_versions", exports); err != nil {
 		return err
 	}
-	return insert(ctx, s.conn, "sessions_versions", sessions)
+	return insert(ctx, s, "sessions_versions", sessions)
 }
 
 // WriteSettings stores an athlete's settings from a day on, in place of those
 // stored for the same day with a lower version. Errors are those of Write.
 func (s *Store) WriteSettings(ctx context.Context, d analyze.Dated) error {
 	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(insertSettings()))
-	return insert(ctx, s.conn, "athlete_settings_versions", []*settingsRow{settingsRowOf(&d)})
+	return insert(ctx, s, "athlete_settings_versions", []*settingsRow{settingsRowOf(&d)})
 }
 
 // insert writes rows of one of the small tables.
-func insert[T any](ctx context.Context, conn driver.Conn, table string, rows []*T) error {
+func insert[T any](ctx context.Context, s *Store, table string, rows []*T) error {
 	if len(rows) == 0 {
 		return nil
 	}
 	var zero T
-	batch, err := conn.PrepareBatch(ctx, "INSERT INTO "+table+" ("+columnsOf(zero)+")")
+	batch, err := s.prepare(ctx, table, columnsOf(zero))
 	if err != nil {
-		return classify("prepare insert into "+table, err)
+		return err
 	}
 	for _, row := range rows {
 		if err := batch.AppendStruct(row); err != nil {
@@ -90,6 +95,56 @@ func insert[T any](ctx context.Context, conn driver.Conn, table string, rows []*
 		}
 	}
 	return classify("insert into "+table, batch.Send())
+}
+
+// prepare begins an insert of the named columns. Their types are asked for
+// once: the driver would ask before each insert over HTTP, which costs as much
+// as inserting a few rows.
+func (s *Store) prepare(ctx context.Context, table, columns string) (driver.Batch, error) {
+	types, err := s.columnTypes(ctx, table)
+	if err != nil {
+		return nil, classify("describe "+table, err)
+	}
+	var described []clickhouse.ColumnNameAndType
+	for name := range strings.SplitSeq(columns, ", ") {
+		if types[name] == "" {
+			return nil, fmt.Errorf("table %s has no column %s: migrate the database: %w", table, name, analyze.ErrNotNow)
+		}
+		described = append(described, clickhouse.ColumnNameAndType{Name: name, Type: types[name]})
+	}
+	ctx = clickhouse.Context(ctx, clickhouse.WithColumnNamesAndTypes(described))
+	batch, err := s.conn.PrepareBatch(ctx, "INSERT INTO "+table+" ("+columns+")")
+	return batch, classify("prepare insert into "+table, err)
+}
+
+func (s *Store) columnTypes(ctx context.Context, table string) (map[string]string, error) {
+	s.mu.Lock()
+	types := s.types[table]
+	s.mu.Unlock()
+	if types != nil {
+		return types, nil
+	}
+	rows, err := s.conn.Query(withParameter(ctx, "table", table),
+		"SELECT name, type FROM system.columns WHERE database = currentDatabase() AND table = {table:String}")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close() //nolint:errcheck // Err below has it
+	types = make(map[string]string)
+	for rows.Next() {
+		var name, kind string
+		if err := rows.Scan(&name, &kind); err != nil {
+			return nil, err
+		}
+		types[name] = kind
+	}
+	if err := rows.Err(); err != nil || len(types) == 0 {
+		return types, err // not kept: the table is not there yet
+	}
+	s.mu.Lock()
+	s.types[table] = types
+	s.mu.Unlock()
+	return types, nil
 }
 
 // slice is a stretch of one session's samples.
@@ -142,38 +197,22 @@ func compareKeys(a, b *analyze.SessionRow) int {
 	)
 }
 
-// samplesColumns lists the columns of samples_versions in the order in which
-// insertSamples fills them. Naming the types spares a question to the server.
-func samplesColumns() []clickhouse.ColumnNameAndType {
-	return []clickhouse.ColumnNameAndType{
-		{Name: "athlete_id", Type: "String"},
-		{Name: "session_id", Type: "UUID"},
-		{Name: "decode", Type: "UInt64"},
-		{Name: "t", Type: "DateTime64(3, 'UTC')"},
-		{Name: "hr", Type: "UInt8"},
-		{Name: "hr_flag", Type: "UInt8"},
-		{Name: "speed_mmps", Type: "Int32"},
-		{Name: "distance_cm", Type: "Int32"},
-		{Name: "altitude_cm", Type: "Int32"},
-		{Name: "cadence_100", Type: "Int32"},
-		{Name: "power_w", Type: "Int32"},
-		{Name: "lat_e7", Type: "Int32"},
-		{Name: "lon_e7", Type: "Int32"},
-		{Name: "temperature_dc", Type: "Int32"},
-		{Name: "version", Type: "UInt64"},
-	}
-}
-
-const insertSamplesSQL = "INSERT INTO samples_versions (athlete_id, session_id, decode, t, hr, hr_flag, " +
-	"speed_mmps, distance_cm, altitude_cm, cadence_100, power_w, lat_e7, lon_e7, temperature_dc, version)"
+// samplesColumns are the columns of samples_versions in the order in which
+// filler fills them.
+const samplesColumns = "athlete_id, session_id, decode, t, hr, hr_flag, " +
+	"speed_mmps, distance_cm, altitude_cm, cadence_100, power_w, lat_e7, lon_e7, temperature_dc"
 
 func (s *Store) insertSamples(ctx context.Context, part []slice) error {
-	ctx = clickhouse.Context(ctx, clickhouse.WithColumnNamesAndTypes(samplesColumns()))
-	batch, err := s.conn.PrepareBatch(ctx, insertSamplesSQL)
+	batch, err := s.prepare(ctx, "samples_versions", samplesColumns)
 	if err != nil {
-		return classify("prepare insert into samples_versions", err)
+		return err
+	}
+	rows := 0
+	for _, p := range part {
+		rows += p.to - p.from
 	}
 	f := filler{batch: batch}
+	f.reserve(rows)
 	for _, p := range part {
 		f.add(p)
 	}
@@ -208,7 +247,26 @@ func (f *filler) add(p slice) {
 	for i, col := range s.Int32Columns() {
 		f.put(6+i, orElse(*col, &f.missing, schema.Missing, n))
 	}
-	f.put(14, repeat(&f.numbers, p.row.Version, n))
+}
+
+// reserve gives every column room for n rows. The driver has no call for that,
+// and growing a slice step by step copies it five times: decoding n zeros makes
+// room, and a reset keeps it. Text is left out, which decodes slowly.
+func (f *filler) reserve(n int) {
+	for _, col := range f.batch.Columns() {
+		if f.err == nil && col.Type() != "String" {
+			f.err = col.Decode(proto.NewReader(zeros{}), n)
+			col.Reset()
+		}
+	}
+}
+
+// zeros is an endless source of zero bytes.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
 }
 
 func (f *filler) put(column int, values any) {

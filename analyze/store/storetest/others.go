@@ -189,7 +189,7 @@ func testExports(t *testing.T, s *store.Store) {
 		t.Fatal(err)
 	}
 	equal(t, "known", known, map[schema.ExportID]store.Known{
-		{2}: {Outcome: schema.OutcomeSalvaged, Reason: schema.ReasonCRC, Sessions: 2, DecoderVersion: 3},
+		{2}: {Outcome: schema.OutcomeSalvaged, Reason: schema.ReasonCRC, Sessions: 2, Missing: 2, DecoderVersion: 3},
 	})
 	want(t, s, "SELECT (length(member_ids), parent_id IS NULL) FROM exports WHERE format = 'zip'", "(2,1)")
 	want(t, s, "SELECT parent_id FROM exports WHERE format = 'fit'", schema.ExportID{1}.String())
@@ -248,6 +248,7 @@ func testLists(t *testing.T, s *store.Store) {
 func testComments(t *testing.T, s *store.Store) {
 	want(t, s, "SELECT groupArray((table, name)) FROM system.columns WHERE database = currentDatabase() AND comment = ''", "[]")
 	want(t, s, "SELECT groupArray(name) FROM system.tables WHERE database = currentDatabase() AND comment = ''", "[]")
+	want(t, s, "SELECT groupArray(partition_key) FROM system.tables WHERE database = currentDatabase() AND partition_key != ''", "[]")
 	want(t, s, "SELECT arraySort(groupArray(name)) FROM system.tables WHERE database = currentDatabase() AND engine = 'View'",
 		"['athlete_settings','exports','intensity','samples','sessions']")
 }

@@ -3,6 +3,7 @@ package storetest
 import (
 	"fmt"
 	"math"
+	"strings"
 	"testing"
 
 	"plodwatch/analyze"
@@ -70,14 +71,11 @@ func flagsText(r analyze.SessionRow) string {
 	for _, f := range r.Measured.Flags {
 		all = schema.AddFlag(all, f)
 	}
-	text := "["
+	quoted := make([]string, len(all))
 	for i, f := range all {
-		if i > 0 {
-			text += ","
-		}
-		text += "'" + string(f) + "'"
+		quoted[i] = "'" + string(f) + "'"
 	}
-	return text + "]"
+	return "[" + strings.Join(quoted, ",") + "]"
 }
 
 func testBareSession(t *testing.T, s *store.Store) {

@@ -70,8 +70,10 @@ func envelope(athlete schema.AthleteID, ordinal, n int) *schema.Envelope {
 		TimerEvents: []schema.TimerEvent{{AtMs: start}, {AtMs: start + 5000, Stop: true}, {AtMs: start + 7000}},
 		Breaks:      []schema.Interval{{FromMs: start + 8000, ToMs: start + 9000}},
 		Laps: []schema.Lap{
-			{StartMs: start, EndMs: start + 5000, ElapsedMs: 5000, TimerMs: 4000, DistanceCm: 1234, AvgHR: 140, MaxHR: 150,
-				Zones: schema.WatchZones{TimeMs: []int64{0, 4000}, BoundsBPM: []uint8{95}, MaxHR: 190, RestHR: 50, ThresholdHR: 170}},
+			{
+				StartMs: start, EndMs: start + 5000, ElapsedMs: 5000, TimerMs: 4000, DistanceCm: 1234, AvgHR: 140, MaxHR: 150,
+				Zones: schema.WatchZones{TimeMs: []int64{0, 4000}, BoundsBPM: []uint8{95}, MaxHR: 190, RestHR: 50, ThresholdHR: 170},
+			},
 			{StartMs: start + 5000, EndMs: start + 10_000, ElapsedMs: 5000},
 		},
 		Watch: schema.WatchSummary{
