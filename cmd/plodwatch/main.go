@@ -91,7 +91,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "plodwatch: %v\nSee plodwatch --help.\n", err)
 		return exitUsage
 	}
-	a := &app{globals: c.globals, stdout: stdout, stderr: stderr, kong: parser}
+	a := &app{globals: c.globals, stdout: stdout, stderr: stderr, kong: parser, helpShown: func() bool { return exit >= 0 }}
 	a.log = newLogger(stderr, c.LogLevel, c.LogFormat)
 	kctx.BindTo(ctx, (*context.Context)(nil))
 	return a.exitCode(kctx.Run(a))
@@ -104,6 +104,7 @@ type app struct {
 	stdout, stderr io.Writer
 	log            *slog.Logger
 	kong           *kong.Kong
+	helpShown      func() bool // whether kong has printed a help text
 }
 
 func (a *app) exitCode(err error) int {

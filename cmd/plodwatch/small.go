@@ -44,11 +44,11 @@ type helpCmd struct {
 
 // Run prints the help of the command, or of plodwatch.
 func (c *helpCmd) Run(a *app) error {
-	ctx, err := a.kong.Parse(append(c.Command, "--help"))
-	if ctx == nil && err != nil {
-		return fmt.Errorf("find command to explain: %w", err)
+	_, err := a.kong.Parse(append(c.Command, "--help"))
+	if a.helpShown() {
+		return nil // what else is said of arguments that are missing is beside the point
 	}
-	return nil
+	return fmt.Errorf("find command to explain: %w", err)
 }
 
 // engineCmd looks after the embedded ClickHouse engine.
