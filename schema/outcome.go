@@ -48,7 +48,7 @@ const (
 
 // Refusal is the error of a decoder or the worker that ends an export as
 // skipped or rejected. Detail is safe to show: it never holds file names.
-type Refusal struct {
+type Refusal struct { //nolint:errname // a refusal is a result with a reason, and an error second
 	Outcome Outcome
 	Reason  Reason
 	Detail  string

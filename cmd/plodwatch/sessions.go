@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -227,7 +228,7 @@ func printZones(a *app, s *store.Summary) error {
 	for i, v := range s.ZoneS {
 		name, from := "below", "-"
 		if i > 0 {
-			name, from = fmt.Sprint(i), fmt.Sprintf("%g bpm", s.ZoneBounds[i-1])
+			name, from = strconv.Itoa(i), fmt.Sprintf("%g bpm", s.ZoneBounds[i-1])
 		}
 		t.row(name, from, clock(v), fmt.Sprintf("%.1f %%", 100*v/total), strings.Repeat("#", int(40*v/total+0.5)))
 	}

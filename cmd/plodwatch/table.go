@@ -37,15 +37,6 @@ func clock(seconds float64) string {
 	return fmt.Sprintf("%d:%02d:%02d", int(d.Hours()), int(d.Minutes())%60, int(d.Seconds())%60)
 }
 
-// percent writes a share as a whole percentage, or the reason why there is
-// none.
-func percent(share *float64, reason string) string {
-	if share == nil {
-		return reason
-	}
-	return fmt.Sprintf("%.0f %%", *share*100)
-}
-
 // count writes a number with thin grouping: 1,234,567.
 func count[T ~int | ~int64 | ~uint64](n T) string {
 	s := fmt.Sprint(n)
