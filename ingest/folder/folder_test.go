@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -98,11 +99,12 @@ func TestFileIsLeftAloneWhileItGrows(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		w.cfg.Rescan = time.Second
 		defer w.start(folder.WithoutNotes)()
-		path, content := filepath.Join(w.dir, "slow.fit"), ""
+		path := filepath.Join(w.dir, "slow.fit")
+		var content strings.Builder
 		for i := range 40 {
 			piece := fmt.Sprintf("piece %d\n", i)
 			appendTo(t, path, piece)
-			content += piece
+			content.WriteString(piece)
 			pass(1900 * time.Millisecond)
 		}
 		if w.intake.tried() != 0 {
@@ -110,7 +112,7 @@ func TestFileIsLeftAloneWhileItGrows(t *testing.T) {
 		}
 		w.expect(map[string]float64{"pending": 1})
 		pass(3 * time.Second)
-		w.accepted("me " + content)
+		w.accepted("me " + content.String())
 		pass(time.Hour)
 		if w.intake.tried() != 1 {
 			t.Errorf("read %d times", w.intake.tried())
@@ -181,7 +183,7 @@ func TestFileThatIsReplacedIsTakenAgain(t *testing.T) {
 func TestNotNowLosesNothing(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		for i := range 5 {
-			put(t, w.dir, fmt.Sprintf("%d.fit", i), fmt.Sprint(i))
+			put(t, w.dir, fmt.Sprintf("%d.fit", i), strconv.Itoa(i))
 		}
 		var open atomic.Bool
 		w.intake.before = func(int) error {
@@ -215,22 +217,32 @@ func TestNotNowLosesNothing(t *testing.T) {
 }
 
 func TestFailuresAreReportedOnceAndTriedAgain(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
-		put(t, w.dir, "a.fit", "a")
-		put(t, w.dir, "b.fit", "b")
-		w.intake.before = func(try int) error {
-			if try <= 10 {
-				return errors.New("some fault of ours")
-			}
-			return nil
-		}
-		defer w.start(folder.WithoutNotes)()
-		pass(5 * time.Minute)
-		w.expect(map[string]float64{"files_total failed": 2, "files_total taken": 2, "retries_total": 0, "pending": 0})
-		if got := w.log.count("export could not be taken, trying again later"); got != 2 {
-			t.Errorf("%d warnings for two files", got)
-		}
-	})
+	for result, failure := range map[string]error{
+		"failed":     errors.New("some fault of ours"),
+		"unreadable": schema.Reject(schema.ReasonUnreadable, "input/output error"),
+	} {
+		t.Run(result, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, w *world) {
+				put(t, w.dir, "a.fit", "a")
+				put(t, w.dir, "b.fit", "b")
+				w.intake.before = func(try int) error {
+					if try <= 10 {
+						return failure
+					}
+					return nil
+				}
+				defer w.start(folder.WithoutNotes)()
+				pass(5 * time.Minute)
+				w.expect(map[string]float64{
+					"files_total " + result: 2, "files_total taken": 2, "files_total refused": 0,
+					"retries_total": 0, "pending": 0,
+				})
+				if got := w.log.count("export could not be taken, trying again later"); got != 2 {
+					t.Errorf("%d warnings for two files", got)
+				}
+			})
+		})
+	}
 }
 
 func TestRefusalIsFinal(t *testing.T) {
@@ -268,108 +280,6 @@ func TestWhatIsNoFileIsCountedOnceAndNeverOpened(t *testing.T) {
 		})
 		if got := w.log.count("folder entry is not a regular file"); got != 4 {
 			t.Errorf("%d warnings for four entries", got)
-		}
-	})
-}
-
-func TestRestartReadsNothingTwice(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
-		put(t, w.dir, "a.fit", "a")
-		put(t, w.dir, "anna/L\xf8p \"1\"\n.fit", "b")
-		stop := w.start(folder.WithoutNotes)
-		pass(time.Minute)
-		stop()
-		w.fresh()
-		put(t, w.dir, "c.fit", "c")
-		stop = w.start(folder.WithoutNotes)
-		pass(time.Minute)
-		w.accepted("me a", "anna b", "me c")
-		w.expect(map[string]float64{"files_total taken": 1, "files_total duplicate": 0})
-		// Not stopped in order: what was taken is on disk by now.
-		defer stop()
-		defer w.start(folder.WithoutNotes)()
-		pass(time.Minute)
-		if w.intake.tried() != 3 {
-			t.Errorf("three files were read %d times", w.intake.tried())
-		}
-	})
-}
-
-func TestAnotherDefaultAthleteGetsTheFilesToo(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
-		put(t, w.dir, "a.fit", "a")
-		put(t, w.dir, "anna/b.fit", "b")
-		stop := w.start(folder.WithoutNotes)
-		pass(time.Minute)
-		stop()
-		w.cfg.DefaultAthlete = "grete"
-		stop = w.start(folder.WithoutNotes)
-		pass(time.Minute)
-		stop()
-		w.accepted("me a", "anna b", "grete a")
-	})
-}
-
-func TestDamagedStateIsIgnored(t *testing.T) {
-	for name, damage := range map[string]func(state string) string{
-		"empty":              func(string) string { return "" },
-		"another format":     func(s string) string { return strings.Replace(s, "state 1", "state 2", 1) },
-		"cut off":            func(s string) string { return s[:strings.LastIndex(s, "end")] },
-		"cut off in a line":  func(s string) string { return s[:len(s)-10] },
-		"a line is missing":  func(s string) string { return s[:strings.Index(s, "\n1 ")+1] + s[strings.LastIndex(s, "\n1 ")+1:] },
-		"something appended": func(s string) string { return s + "more\n" },
-		"no number":          func(s string) string { return strings.Replace(s, "\n1 ", "\nx ", 1) },
-		"an endless line":    func(s string) string { return s + strings.Repeat("x", 1<<20) },
-		"random":             func(string) string { return "\x00\xff\x12\n\n\n" },
-	} {
-		t.Run(name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T, w *world) {
-				put(t, w.dir, "a.fit", "a")
-				put(t, w.dir, "b.fit", "b")
-				stop := w.start(folder.WithoutNotes)
-				pass(time.Minute)
-				stop()
-				state, err := os.ReadFile(w.cfg.StateFile)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if err := os.WriteFile(w.cfg.StateFile, []byte(damage(string(state))), 0o600); err != nil {
-					t.Fatal(err)
-				}
-				w.fresh()
-				stop = w.start(folder.WithoutNotes)
-				pass(time.Minute)
-				stop()
-				w.accepted("me a", "me b")
-				w.expect(map[string]float64{"files_total duplicate": 2, "files_total taken": 0, "trouble_total state": 1})
-				mended, err := os.ReadFile(w.cfg.StateFile)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if diff := cmp.Diff(string(state), string(mended)); diff != "" {
-					t.Errorf("state (-before +after):\n%s", diff)
-				}
-			})
-		})
-	}
-}
-
-func TestStateThatCannotBeWrittenStopsNothing(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
-		if err := os.MkdirAll(filepath.Join(w.cfg.StateFile, "in the way"), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		put(t, w.dir, "a.fit", "a")
-		stop := w.start(folder.WithoutNotes)
-		pass(time.Minute)
-		stop()
-		w.accepted("me a")
-		if got := w.log.count("folder state cannot be written"); got != 1 || w.metric("trouble_total", "state") < 2 {
-			t.Errorf("%d warnings, %v counted", got, w.metric("trouble_total", "state"))
-		}
-		left, err := filepath.Glob(filepath.Join(filepath.Dir(w.cfg.StateFile), ".folder-state-*"))
-		if err != nil || len(left) != 0 {
-			t.Errorf("left behind: %v, %v", left, err)
 		}
 	})
 }

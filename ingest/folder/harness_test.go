@@ -3,6 +3,7 @@ package folder_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -50,7 +51,7 @@ func (in *intake) Accept(
 	var data bytes.Buffer
 	for {
 		_, err := io.CopyN(&data, r, 4)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

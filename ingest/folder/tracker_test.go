@@ -1,8 +1,8 @@
 package folder
 
 import (
-	"fmt"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -174,12 +174,12 @@ func TestNotNowHoldsEverythingBackForLongerAndLonger(t *testing.T) {
 func TestFailuresThatWereUnderWayTogetherCountOnce(t *testing.T) {
 	m := newMachine(t, AfterKeep)
 	for i := range 5 {
-		m.settle(fmt.Sprint(i), 1)
+		m.settle(strconv.Itoa(i), 1)
 	}
 	started := m.now
 	m.wait(100 * time.Millisecond)
 	for i := range 5 {
-		m.notNow(fmt.Sprint(i), started, m.now)
+		m.notNow(strconv.Itoa(i), started, m.now)
 	}
 	m.wait(time.Second)
 	if len(m.due(m.now)) != 5 {

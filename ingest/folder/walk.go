@@ -149,9 +149,8 @@ func isLitter(name string) bool {
 	if strings.HasPrefix(name, ".") || strings.HasPrefix(name, "~") {
 		return true
 	}
-	name = strings.ToLower(name)
-	switch {
-	case name == "thumbs.db", name == "desktop.ini":
+	switch name = strings.ToLower(name); name {
+	case "thumbs.db", "desktop.ini":
 		return true
 	default:
 		return strings.HasSuffix(name, ".part") || strings.HasSuffix(name, ".tmp") ||

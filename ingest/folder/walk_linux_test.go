@@ -3,8 +3,6 @@ package folder_test
 import (
 	"os"
 	"path/filepath"
-	"runtime"
-	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -12,21 +10,6 @@ import (
 	"plodwatch/ingest/folder"
 	"plodwatch/schema"
 )
-
-// asNobody makes the file accesses of this goroutine, and of no other, those
-// of a user without rights until the clean-up begins. The thread is given up
-// at the goroutine's end.
-func asNobody(t *testing.T) {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		return
-	}
-	runtime.LockOSThread()
-	if err := syscall.Setfsuid(65534); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { syscall.Setfsuid(0) })
-}
 
 func TestWalkGoesOnPastWhatItMayNotRead(t *testing.T) {
 	dir := t.TempDir()
@@ -44,7 +27,7 @@ func TestWalkGoesOnPastWhatItMayNotRead(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	asNobody(t)
+	folder.AsNobody(t)
 	want := []string{"a/a.fit", "unreadable b", "c/c.fit"}
 	if diff := cmp.Diff(want, walked(t, dir, []string{dir}, folder.WalkOptions{})); diff != "" {
 		t.Errorf("walk (-want +got):\n%s", diff)

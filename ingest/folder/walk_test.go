@@ -3,12 +3,12 @@ package folder_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -199,7 +199,7 @@ func TestWalkSaysWhatItFound(t *testing.T) {
 func TestWalkStops(t *testing.T) {
 	dir := t.TempDir()
 	for i := range 5 {
-		put(t, dir, fmt.Sprint(i), "")
+		put(t, dir, strconv.Itoa(i), "")
 	}
 	stop := errors.New("enough")
 	calls := 0

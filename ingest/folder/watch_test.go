@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -105,11 +107,11 @@ func TestThousandsOfFilesAreTakenOnceEach(t *testing.T) {
 	w := newWorld(t).quick()
 	const n = 3000
 	for i := range n / 2 {
-		put(t, w.dir, fmt.Sprintf("a%d/%d.fit", i%7, i), fmt.Sprint(i))
+		put(t, w.dir, fmt.Sprintf("a%d/%d.fit", i%7, i), strconv.Itoa(i))
 	}
 	stop := w.start()
 	for i := n / 2; i < n; i++ {
-		put(t, w.dir, fmt.Sprintf("a%d/%d.fit", i%7, i), fmt.Sprint(i))
+		put(t, w.dir, fmt.Sprintf("a%d/%d.fit", i%7, i), strconv.Itoa(i))
 	}
 	w.await("all files", func() bool { return len(w.intake.got()) == n && w.metric("pending", "") == 0 })
 	stop()
@@ -132,7 +134,8 @@ func TestFileWrittenInPiecesIsTakenOnceAndWhole(t *testing.T) {
 	defer w.start()()
 	for attempt := range 20 {
 		before := w.intake.tried()
-		name, content := fmt.Sprintf("slow%d.fit", attempt), ""
+		var content strings.Builder
+		name := fmt.Sprintf("slow%d.fit", attempt)
 		f, err := os.Create(filepath.Join(w.dir, name))
 		if err != nil {
 			t.Fatal(err)
@@ -144,7 +147,7 @@ func TestFileWrittenInPiecesIsTakenOnceAndWhole(t *testing.T) {
 			if _, err := f.WriteString(piece); err != nil {
 				t.Fatal(err)
 			}
-			content += piece
+			content.WriteString(piece)
 			longest, last = max(longest, time.Since(last)), time.Now()
 			<-tick.C
 		}
@@ -153,7 +156,7 @@ func TestFileWrittenInPiecesIsTakenOnceAndWhole(t *testing.T) {
 		if longest > w.cfg.Settle/2 {
 			continue // a busy machine has stopped writing for too long
 		}
-		w.await("the whole file", func() bool { return slices.Contains(w.intake.got(), "me "+content) })
+		w.await("the whole file", func() bool { return slices.Contains(w.intake.got(), "me "+content.String()) })
 		if got := w.intake.tried() - before; got != 1 {
 			t.Errorf("the file was read %d times", got)
 		}
