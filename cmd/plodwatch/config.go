@@ -46,8 +46,12 @@ func (s *settingsFile) Validate(app *kong.Application) error {
 	return fmt.Errorf("unknown key in the settings file: %s", strings.Join(unknown, ", "))
 }
 
-// Resolve returns the value of flag, or nil when the file does not set it.
+// Resolve returns the value of flag, or nil when the file does not set it or
+// the environment does.
 func (s *settingsFile) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+	if inEnvironment(flag) {
+		return nil, nil //nolint:nilnil // kong's way to say "not set"
+	}
 	for key, value := range s.values {
 		if flagName(key) == flag.Name {
 			return plain(value), nil
@@ -80,16 +84,12 @@ func collectFlags(n *kong.Node, into map[string]bool) {
 	}
 }
 
-// environment resolves flags from PLODWATCH_... variables; it comes after the
-// settings file, so that the environment wins over it.
-func environment() kong.Resolver {
-	return kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
-		for _, name := range flag.Envs {
-			if value, ok := os.LookupEnv(name); ok {
-				return value, nil
-			}
-		}
-		return nil, nil //nolint:nilnil // kong's way to say "not set"
+// inEnvironment reports whether a PLODWATCH_... variable sets the flag. kong
+// reads it then, but would let a file's value win over it.
+func inEnvironment(flag *kong.Flag) bool {
+	return slices.ContainsFunc(flag.Envs, func(name string) bool {
+		_, ok := os.LookupEnv(name)
+		return ok
 	})
 }
 

@@ -74,7 +74,6 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		kong.Exit(func(code int) { exit = code }),
 		kong.DefaultEnvars("PLODWATCH"),
 		kong.Configuration(yamlSettings, defaultConfigFile()...),
-		kong.Resolvers(environment()),
 	)
 	if err != nil {
 		fmt.Fprintln(stderr, "plodwatch:", err)

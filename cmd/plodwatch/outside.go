@@ -49,16 +49,21 @@ func outsideHandler(reg *prometheus.Registry, stopping *atomic.Bool, probes []pr
 	return mux
 }
 
-// listenOutside listens on addr. Everything served there is open to whoever
-// can reach it, so only loopback addresses are taken.
-func listenOutside(ctx context.Context, addr string) (net.Listener, error) {
+// checkListen refuses addresses that others can reach: everything served there
+// is open to whoever can.
+func checkListen(addr string) error {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
-		return nil, fmt.Errorf("read --listen %q: need HOST:PORT: %w", addr, err)
+		return fmt.Errorf("read --listen %q: need HOST:PORT: %w", addr, err)
 	}
 	if !loopbackOnly(host) {
-		return nil, fmt.Errorf("refuse to listen on %s: it can be reached from outside and nothing here asks for a token; use 127.0.0.1 and put a proxy before it", addr)
+		return fmt.Errorf("refuse to listen on %s: it can be reached from outside and nothing here asks for a token; use 127.0.0.1 and put a proxy before it", addr)
 	}
+	return nil
+}
+
+// listenOutside listens on addr, which checkListen has passed.
+func listenOutside(ctx context.Context, addr string) (net.Listener, error) {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", addr)
 	if err != nil {

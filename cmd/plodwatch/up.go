@@ -44,15 +44,18 @@ func (c *upCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
+	if err := checkListen(c.Listen); err != nil {
+		return err
+	}
+	if c.CheckConfig {
+		fmt.Fprintln(a.stdout, "The configuration is sound.")
+		return nil
+	}
 	listener, err := listenOutside(ctx, c.Listen)
 	if err != nil {
 		return err
 	}
 	defer listener.Close()
-	if c.CheckConfig {
-		fmt.Fprintln(a.stdout, "The configuration is sound.")
-		return nil
-	}
 	first, second, stop := signals(ctx)
 	defer stop()
 	h, err := a.openHost(first, wholePipeline, "up")
