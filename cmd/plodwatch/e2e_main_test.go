@@ -175,7 +175,7 @@ func (p *person) run(args ...string) outcome {
 	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
 		out.peakKB = int64(usage.Maxrss) //nolint:unconvert // its type differs between systems
 	}
-	p.t.Logf("plodwatch %s: exit %d, %.2f s, %d MB", args[0], out.exit, out.took.Seconds(), out.peakKB/1024)
+	p.t.Logf("plodwatch %.60s: exit %d, %.2f s, %d MB", strings.Join(args, " "), out.exit, out.took.Seconds(), out.peakKB/1024)
 	return out
 }
 
