@@ -93,7 +93,7 @@ func TestSweepDoesNotDisturbWriters(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		for i := range 200 {
+		for i := range 60 {
 			data := noise(100 + i)
 			if _, _, _, err := d.Put(t.Context(), io.MultiReader(bytes.NewReader(data))); err != nil {
 				t.Errorf("Put: %v", err)
@@ -104,8 +104,8 @@ func TestSweepDoesNotDisturbWriters(t *testing.T) {
 		open(t, dir)
 		select {
 		case <-done:
-			if got := files(t, dir); len(got) != 200 {
-				t.Errorf("%d exports of 200", len(got))
+			if got := files(t, dir); len(got) != 60 {
+				t.Errorf("%d exports of 60", len(got))
 			}
 			return
 		default:

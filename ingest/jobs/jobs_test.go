@@ -329,3 +329,16 @@ func waitFor(t *testing.T, what string, condition func() bool) {
 		}
 	}
 }
+
+// await waits for a channel to be closed, or until the test's time is up.
+func await(t *testing.T, ch <-chan struct{}) {
+	t.Helper()
+	waitFor(t, "a job to be in hand", func() bool {
+		select {
+		case <-ch:
+			return true
+		default:
+			return false
+		}
+	})
+}

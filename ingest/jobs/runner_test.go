@@ -184,7 +184,7 @@ func TestRestartsUnderBackPressureAreNotCounted(t *testing.T) {
 			close(held)
 			return ingest.ErrBusy
 		}))
-		<-held
+		await(t, held)
 		if err := run.end(); err != nil {
 			t.Fatal(err)
 		}
@@ -321,7 +321,7 @@ func TestJobOfADeadRunnerIsDoneByAnother(t *testing.T) {
 		<-release
 		return nil
 	}))
-	<-inHand
+	await(t, inHand)
 	conn.Close() // nothing more is heard of it, neither work nor word
 	var tries seen
 	second := r.publisher(t)
@@ -351,7 +351,7 @@ func TestEndLetsJobsInHandFinish(t *testing.T) {
 		<-release
 		return publish(ctx, publisher, job)
 	}))
-	<-inHand
+	await(t, inHand)
 	run.stop()
 	select {
 	case <-run.done:
@@ -381,7 +381,7 @@ func TestJobsThatOutlastTheGraceAreCutOffAndGivenBack(t *testing.T) {
 		<-ctx.Done()
 		return fmt.Errorf("decode: %w", ctx.Err())
 	}))
-	<-inHand
+	await(t, inHand)
 	if err := run.end(); err != nil {
 		t.Errorf("Run: %v", err)
 	}
