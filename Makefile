@@ -16,7 +16,7 @@ help:
 ## build: the binary, bin/plodwatch
 build:
 	@mkdir -p bin
-	$(GO) build -trimpath -ldflags "-X main.version=$$(git describe --tags --always --dirty 2>/dev/null || echo dev)" -o bin/plodwatch ./cmd/plodwatch
+	$(GO) build -ldflags "-X main.version=$$(git describe --tags --always --dirty 2>/dev/null || echo dev)" -o bin/plodwatch ./cmd/plodwatch
 
 ## libchdb: install the embedded ClickHouse engine into the user's cache (once for all checkouts)
 libchdb: build

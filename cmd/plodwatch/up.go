@@ -138,11 +138,24 @@ func (d folderDoor) Accept(ctx context.Context, athlete schema.AthleteID, source
 }
 
 // queryable reports whether an export that was taken has its row and its
-// sessions.
+// sessions, and so have the members of an archive.
 func (h *localHost) queryable(ctx context.Context, athlete schema.AthleteID, export schema.ExportID) (bool, error) {
-	known, err := h.st.KnownExports(ctx, athlete, []schema.ExportID{export})
-	k, ok := known[export]
-	return ok && k.Missing == 0, err
+	for ids := []schema.ExportID{export}; len(ids) > 0; {
+		known, err := h.st.KnownExports(ctx, athlete, ids)
+		if err != nil {
+			return false, err
+		}
+		var members []schema.ExportID
+		for _, id := range ids {
+			k, ok := known[id]
+			if !ok || k.Missing > 0 {
+				return false, nil
+			}
+			members = append(members, k.Members...)
+		}
+		ids = members
+	}
+	return true, nil
 }
 
 // probes are what /readyz asks.
