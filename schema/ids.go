@@ -117,6 +117,29 @@ func ParseSessionID(s string) (SessionID, error) {
 	return id, nil
 }
 
+// MarshalText writes what String returns, so that logs and JSON show it.
+func (id ExportID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
+
+// UnmarshalText reads what MarshalText writes; errors are those of ParseExportID.
+func (id *ExportID) UnmarshalText(text []byte) error {
+	parsed, err := ParseExportID(string(text))
+	*id = parsed
+	return err
+}
+
+// MarshalText writes what String returns, so that logs and JSON show it.
+func (id SessionID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
+
+// UnmarshalText reads what MarshalText writes; errors are those of ParseSessionID.
+func (id *SessionID) UnmarshalText(text []byte) error {
+	parsed, err := ParseSessionID(string(text))
+	*id = parsed
+	return err
+}
+
+// MarshalText writes what String returns, so that logs and JSON show it.
+func (id JobID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
+
 func isTokenByte(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '-'
 }
