@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	_ "time/tzdata" // athletes' time zones work on machines that have none
 
 	"github.com/alecthomas/kong"
 )
