@@ -6,10 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 
 	"github.com/tkrajina/gpxgo/gpx"
 
+	"plodwatch/ingest/xmltrack"
 	"plodwatch/schema"
 )
 
@@ -25,9 +25,7 @@ const (
 	maxTagBytes  = 1 << 20 // one tag with its attributes
 	maxTracks    = 10_000
 	maxSessions  = 1000
-	maxValueText = 128 // bytes of a value's text
 	chunkPoints  = 2048
-	maxTimeMs    = 7_258_118_400_000 // 2200-01-01
 )
 
 // limits are the bounds above, so that tests can lower them.
@@ -67,15 +65,15 @@ func Decode(ctx context.Context, r io.Reader) (*schema.Recording, error) {
 }
 
 func decode(ctx context.Context, r io.Reader, lim limits) (*schema.Recording, error) {
-	src, err := newSource(r, lim.fileBytes)
+	src, err := xmltrack.NewSource(r, lim.fileBytes)
 	if err != nil {
 		return nil, readError(err, lim)
 	}
-	scan := newScanner(newLexer(src, lim.tagBytes), lim)
+	scan := newScanner(xmltrack.NewLexer(src, lim.tagBytes), lim)
 	tracks := trackList{lim: lim}
 	for !scan.done {
 		if err := ctx.Err(); err != nil {
-			return nil, fmt.Errorf("decode gpx at byte %d: %w", scan.lex.offset(), err)
+			return nil, fmt.Errorf("decode gpx at byte %d: %w", scan.lex.Offset(), err)
 		}
 		if err := decodeChunk(scan, &tracks); err != nil {
 			return nil, err
@@ -103,7 +101,7 @@ func decode(ctx context.Context, r io.Reader, lim limits) (*schema.Recording, er
 
 // readError tells a file beyond the limit from an error of the reader.
 func readError(err error, lim limits) error {
-	if errors.Is(err, errTooLarge) {
+	if errors.Is(err, xmltrack.ErrTooLarge) {
 		return schema.Reject(schema.ReasonTooLarge, fmt.Sprintf("more than %d bytes", lim.fileBytes))
 	}
 	return err
@@ -114,7 +112,7 @@ func decodeChunk(scan *scanner, tracks *trackList) error {
 	scan.nextChunk()
 	doc, err := gpx.ParseDecoder(xml.NewTokenDecoder(scan), []byte(`<gpx version="1.1"`))
 	if err != nil {
-		return fmt.Errorf("decode gpx before byte %d: %w", scan.lex.offset(), err)
+		return fmt.Errorf("decode gpx before byte %d: %w", scan.lex.Offset(), err)
 	}
 	return tracks.add(doc, scan)
 }
@@ -158,8 +156,8 @@ func (l *trackList) addPoints(points []gpx.GPXPoint, extras []beside) error {
 			l.unassigned++
 			continue
 		}
-		if p.Timestamp.Unix() != floorSecond(b.clock.ms) {
-			return fmt.Errorf("decode gpx: time %d came back as %d", floorSecond(b.clock.ms), p.Timestamp.Unix())
+		if p.Timestamp.Unix() != b.clock.Second() {
+			return fmt.Errorf("decode gpx: time %d came back as %d", b.clock.Second(), p.Timestamp.Unix())
 		}
 		t := l.timed(b.clock)
 		if t == nil {
@@ -167,11 +165,11 @@ func (l *trackList) addPoints(points []gpx.GPXPoint, extras []beside) error {
 		}
 		cols := &t.cols
 		if b.hasPos {
-			cols.set(&cols.LatE7, scaled(p.Latitude, 1e7))
-			cols.set(&cols.LonE7, scaled(p.Longitude, 1e7))
+			cols.Set(&cols.LatE7, xmltrack.Scaled(p.Latitude, 1e7))
+			cols.Set(&cols.LonE7, xmltrack.Scaled(p.Longitude, 1e7))
 		}
 		if p.Elevation.NotNull() {
-			cols.set(&cols.AltitudeCm, scaled(p.Elevation.Value(), 100))
+			cols.Set(&cols.AltitudeCm, xmltrack.Scaled(p.Elevation.Value(), 100))
 		}
 		b.addTo(cols)
 	}
@@ -179,26 +177,23 @@ func (l *trackList) addPoints(points []gpx.GPXPoint, extras []beside) error {
 }
 
 // addTo puts the values that travelled beside into the last sample of cols.
-func (b *beside) addTo(cols *columns) {
-	if b.has[chHR] && bpmOf(b.values[chHR]) > 0 {
-		cols.setHR(bpmOf(b.values[chHR]))
+func (b *beside) addTo(cols *xmltrack.Columns) {
+	if b.has[xmltrack.HeartRate] && xmltrack.BPM(b.values[xmltrack.HeartRate]) > 0 {
+		cols.SetHR(xmltrack.BPM(b.values[xmltrack.HeartRate]))
 	}
 	for _, to := range [...]struct {
-		from  channel
+		from  xmltrack.Channel
 		col   *[]int32
 		scale float64
 	}{
-		{chSpeed, &cols.SpeedMMps, 1000},
-		{chCadence, &cols.Cadence100, 100},
-		{chPower, &cols.PowerW, 1},
-		{chTemp, &cols.TempDeciC, 10},
-		{chDistance, &cols.DistanceCm, 100},
+		{xmltrack.Speed, &cols.SpeedMMps, 1000},
+		{xmltrack.Cadence, &cols.Cadence100, 100},
+		{xmltrack.Power, &cols.PowerW, 1},
+		{xmltrack.Temperature, &cols.TempDeciC, 10},
+		{xmltrack.Distance, &cols.DistanceCm, 100},
 	} {
 		if b.has[to.from] {
-			cols.set(to.col, scaled(b.values[to.from], to.scale))
+			cols.Set(to.col, xmltrack.Scaled(b.values[to.from], to.scale))
 		}
 	}
 }
-
-// bpmOf rounds a checked heart rate to whole beats per minute.
-func bpmOf(v float64) uint8 { return uint8(math.Round(v)) }

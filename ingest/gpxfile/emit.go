@@ -3,6 +3,8 @@ package gpxfile
 import (
 	"encoding/xml"
 	"time"
+
+	"plodwatch/ingest/xmltrack"
 )
 
 // endPoint emits a complete point.
@@ -16,7 +18,7 @@ func (s *scanner) endPoint() {
 	var b beside
 	b.hasPos = s.takePosition()
 	b.clock, b.hasTime = s.takeTime()
-	for c := chHR; c < chCount; c++ {
+	for c := xmltrack.HeartRate; c < xmltrack.ChannelCount; c++ {
 		b.values[c], b.has[c] = s.takeNumber(c)
 	}
 	s.extras = append(s.extras, b)
@@ -28,11 +30,11 @@ func (s *scanner) endPoint() {
 	}
 	s.attrs = [2]xml.Attr{{Name: s.words.lat, Value: lat}, {Name: s.words.lon, Value: lon}}
 	s.queue = append(s.queue, xml.StartElement{Name: s.words.point, Attr: s.attrs[:]})
-	if _, ok := s.takeNumber(chEle); ok {
-		s.emitText(s.words.ele, s.values[chEle], s.words.eleEnd)
+	if _, ok := s.takeNumber(xmltrack.Altitude); ok {
+		s.emitText(s.words.ele, s.values[xmltrack.Altitude], s.words.eleEnd)
 	}
 	if b.hasTime {
-		at := time.Unix(floorSecond(b.clock.ms), 0).UTC()
+		at := time.Unix(b.clock.Second(), 0).UTC()
 		from := len(s.arena)
 		s.arena = at.AppendFormat(s.arena, gpxgoTime)
 		s.emitText(s.words.time, s.arena[from:len(s.arena):len(s.arena)], s.words.timeEnd)
@@ -42,41 +44,41 @@ func (s *scanner) endPoint() {
 
 // takeNumber returns the point's value of channel c when it is usable, and
 // counts.
-func (s *scanner) takeNumber(c channel) (float64, bool) {
+func (s *scanner) takeNumber(c xmltrack.Channel) (float64, bool) {
 	if s.values[c] == nil {
 		return 0, false
 	}
-	v, what := checkNumber(c, s.values[c])
-	if what == drop {
+	v, what := xmltrack.CheckNumber(c, s.values[c])
+	if what == xmltrack.Drop {
 		s.dropped++
 	}
-	if c == chHR && what == keep {
+	if c == xmltrack.HeartRate && what == xmltrack.Keep {
 		s.raw.HRRecords++
-		s.raw.HRSum += int64(bpmOf(v))
+		s.raw.HRSum += int64(xmltrack.BPM(v))
 	}
-	return v, what == keep
+	return v, what == xmltrack.Keep
 }
 
 func (s *scanner) takePosition() bool {
-	what := position(s.lat, s.lon)
-	if what == drop {
+	what := xmltrack.CheckPosition(s.lat, s.lon)
+	if what == xmltrack.Drop {
 		s.dropped++
 	}
-	return what == keep
+	return what == xmltrack.Keep
 }
 
 // takeTime parses the time of the point. A time at or before 1970 comes from a
 // device that did not know it.
-func (s *scanner) takeTime() (clock, bool) {
-	if s.values[chTime] == nil {
-		return clock{}, false
+func (s *scanner) takeTime() (xmltrack.Clock, bool) {
+	if s.values[xmltrack.Time] == nil {
+		return xmltrack.Clock{}, false
 	}
-	c, ok := parseClock(s.values[chTime])
-	if !ok || floorSecond(c.ms) <= 0 || c.ms >= maxTimeMs {
+	c, ok := xmltrack.ParseClock(s.values[xmltrack.Time])
+	if !ok || !c.Usable() {
 		s.dropped++
-		return clock{}, false
+		return xmltrack.Clock{}, false
 	}
-	sec := floorSecond(c.ms)
+	sec := c.Second()
 	if s.raw.FirstUnix == 0 || sec < s.raw.FirstUnix {
 		s.raw.FirstUnix = sec
 	}
@@ -111,7 +113,7 @@ func (s *scanner) openSegment() {
 }
 
 func (s *scanner) emitType() {
-	s.emitText(s.words.typ, []byte(clean(s.typ)), s.words.typEnd)
+	s.emitText(s.words.typ, []byte(xmltrack.Clean(s.typ)), s.words.typEnd)
 }
 
 func (s *scanner) closeSegment() {

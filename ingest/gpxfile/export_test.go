@@ -36,10 +36,3 @@ func DecodeWithin(ctx context.Context, r io.Reader, l Limits) (*schema.Recording
 	}
 	return decode(ctx, r, lim)
 }
-
-// ParseClock gives tests the parser of times.
-func ParseClock(s string) (ms int64, offsetS int32, zoneName string, ok bool) {
-	c, ok := parseClock([]byte(s))
-	names := map[zone]string{zoneUTC: "utc", zoneNone: "none", zoneOffset: "offset", zoneRefused: "refused"}
-	return c.ms, c.offsetS, names[c.zone], ok
-}

@@ -6,41 +6,39 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
-	"unicode"
 
+	"plodwatch/ingest/xmltrack"
 	"plodwatch/schema"
 )
 
 // beside is what travels beside a point that was handed to gpxgo: what gpxgo
 // would lose, and what it would take long over.
 type beside struct {
-	clock   clock
+	clock   xmltrack.Clock
 	hasTime bool
 	hasPos  bool
-	has     [chCount]bool
-	values  [chCount]float64 // from chHR on
+	has     [xmltrack.ChannelCount]bool
+	values  [xmltrack.ChannelCount]float64 // from xmltrack.HeartRate on
 }
 
 // scanner walks a document and is the xml.TokenReader that gpxgo reads from:
 // each call of nextChunk allows one more document of at most chunkPoints
 // points, made of complete points with checked values only.
 type scanner struct {
-	lex *lexer
+	lex *xmltrack.Lexer
 	lim limits
 
-	names   []byte // local names of the open elements, one after the other
-	stack   []int  // where in names each of them begins
-	rooted  bool   // a gpx element has been seen
-	trkAt   int    // depth of the open trk, 0 = none
-	segAt   int    // depth of the open trkseg, 0 = none
-	pointAt int    // depth of the open trkpt, 0 = none
-	valueAt int    // depth of the open value element, 0 = none
-	ofTrack bool   // the open value is the track's type
+	open    xmltrack.Elements
+	rooted  bool // a gpx element has been seen
+	trkAt   int  // depth of the open trk, 0 = none
+	segAt   int  // depth of the open trkseg, 0 = none
+	pointAt int  // depth of the open trkpt, 0 = none
+	valueAt int  // depth of the open value element, 0 = none
+	ofTrack bool // the open value is the track's type
 
-	channel  channel
+	channel  xmltrack.Channel
 	text     []byte // of the open value
-	values   [chCount][]byte
+	values   [xmltrack.ChannelCount][]byte
 	lat, lon []byte
 
 	words  words
@@ -72,7 +70,7 @@ type scanner struct {
 	over      bool
 }
 
-func newScanner(lex *lexer, lim limits) *scanner {
+func newScanner(lex *xmltrack.Lexer, lim limits) *scanner {
 	return &scanner{lex: lex, lim: lim, words: newWords()}
 }
 
@@ -113,25 +111,25 @@ func (s *scanner) endChunk() {
 
 // step reads one token of the document.
 func (s *scanner) step() {
-	t, err := s.lex.next()
+	t, err := s.lex.Next()
 	if err != nil {
 		s.fail(err)
 		return
 	}
-	switch t.kind {
-	case tokText:
+	switch t.Kind {
+	case xmltrack.Text:
 		s.addText(&t)
-	case tokStart:
+	case xmltrack.Start:
 		s.start(&t)
-	case tokEmpty:
+	case xmltrack.Empty:
 		s.start(&t)
 		if !s.done {
-			s.end(t.name)
+			s.end(t.Name)
 		}
-	case tokEnd:
-		s.end(t.name)
-	case tokDirective:
-		if bytes.EqualFold(t.name, []byte("ENTITY")) {
+	case xmltrack.End:
+		s.end(t.Name)
+	case xmltrack.Directive:
+		if bytes.EqualFold(t.Name, []byte("ENTITY")) {
 			s.stop(schema.Reject(schema.ReasonEntities, "the document defines entities of its own"))
 		}
 	}
@@ -139,9 +137,9 @@ func (s *scanner) step() {
 
 // addText adds to the open value. Entities are replaced when it is complete;
 // those in CDATA are none, but nothing that is kept has an ampersand in it.
-func (s *scanner) addText(t *token) {
-	if s.valueAt > 0 && len(s.text) <= maxValueText {
-		s.text = append(s.text, t.text[:min(len(t.text), maxValueText+1)]...)
+func (s *scanner) addText(t *xmltrack.Token) {
+	if s.valueAt > 0 && len(s.text) <= xmltrack.MaxValueText {
+		s.text = append(s.text, t.Text[:min(len(t.Text), xmltrack.MaxValueText+1)]...)
 	}
 }
 
@@ -149,9 +147,9 @@ func (s *scanner) addText(t *token) {
 func (s *scanner) fail(err error) {
 	switch {
 	case errors.Is(err, io.EOF):
-		s.truncated = len(s.stack) > 0 || s.lex.cut
+		s.truncated = s.open.Depth() > 0 || s.lex.Cut
 		s.stop(nil)
-	case errors.Is(err, errTagTooLong):
+	case errors.Is(err, xmltrack.ErrTagTooLong):
 		s.corrupt = true
 		s.stop(s.malformed(fmt.Sprintf("tag or attribute longer than %d bytes", s.lim.tagBytes)))
 	default:
@@ -161,10 +159,10 @@ func (s *scanner) fail(err error) {
 
 // isCorrupt reports whether something in the document had to be left out
 // because it was not XML, or its elements did not fit together.
-func (s *scanner) isCorrupt() bool { return s.corrupt || s.lex.broken }
+func (s *scanner) isCorrupt() bool { return s.corrupt || s.lex.Broken }
 
 func (s *scanner) malformed(what string) error {
-	return schema.Reject(schema.ReasonMalformed, fmt.Sprintf("%s at byte %d", what, s.lex.offset()))
+	return schema.Reject(schema.ReasonMalformed, fmt.Sprintf("%s at byte %d", what, s.lex.Offset()))
 }
 
 // stop ends the walk. What was complete by then stays.
@@ -172,9 +170,9 @@ func (s *scanner) stop(err error) {
 	s.done, s.fatal = true, err
 }
 
-func (s *scanner) start(t *token) {
-	if len(s.stack) == 0 {
-		if string(t.name) != "gpx" {
+func (s *scanner) start(t *xmltrack.Token) {
+	if s.open.Depth() == 0 {
+		if string(t.Name) != "gpx" {
 			if !s.rooted {
 				s.stop(s.malformed("root element is not gpx"))
 			}
@@ -183,19 +181,17 @@ func (s *scanner) start(t *token) {
 		}
 		s.rooted = true
 		if s.creator == "" {
-			s.creator = clean(t.attr("creator"))
+			s.creator = xmltrack.Clean(t.Attr("creator"))
 		}
 	}
-	s.stack = append(s.stack, len(s.names))
-	s.names = append(s.names, t.name...)
-	depth := len(s.stack)
+	depth := s.open.Open(t.Name)
 	if depth > s.lim.depth {
 		s.corrupt = true
 		s.stop(s.malformed(fmt.Sprintf("elements nested deeper than %d", s.lim.depth)))
 		return
 	}
-	if s.pointAt > 0 && string(t.name) != "trkpt" {
-		if c := channelOf(string(t.name), depth == s.pointAt+1); c != chNone {
+	if s.pointAt > 0 && string(t.Name) != "trkpt" {
+		if c := channelOf(string(t.Name), depth == s.pointAt+1); c != xmltrack.NoChannel {
 			s.channel, s.valueAt, s.ofTrack, s.text = c, depth, false, s.text[:0]
 		}
 		return
@@ -203,8 +199,8 @@ func (s *scanner) start(t *token) {
 	s.startOutsidePoint(t, depth)
 }
 
-func (s *scanner) startOutsidePoint(t *token, depth int) {
-	switch string(t.name) {
+func (s *scanner) startOutsidePoint(t *xmltrack.Token, depth int) {
+	switch string(t.Name) {
 	case "trk":
 		s.raw.Sessions++
 		if s.trkAt > 0 { // its end is missing
@@ -244,7 +240,7 @@ func (s *scanner) beginSegment(depth int) {
 	s.segAt, s.freshS = depth, true
 }
 
-func (s *scanner) beginPoint(t *token, depth int) {
+func (s *scanner) beginPoint(t *xmltrack.Token, depth int) {
 	if s.pointAt > 0 { // the end of the point before is missing
 		s.corrupt = true
 	}
@@ -253,28 +249,20 @@ func (s *scanner) beginPoint(t *token, depth int) {
 	}
 	s.pointAt, s.valueAt = depth, 0
 	s.arena = s.arena[:0]
-	s.lat, s.lon = s.hold(t.attr("lat")), s.hold(t.attr("lon"))
+	s.lat, s.lon = s.hold(t.Attr("lat")), s.hold(t.Attr("lon"))
 	for c := range s.values {
 		s.values[c] = nil
 	}
 }
 
 func (s *scanner) end(local []byte) {
-	i, to := len(s.stack)-1, len(s.names)
-	for ; i >= 0; i-- {
-		from := s.stack[i]
-		if bytes.Equal(s.names[from:to], local) {
-			break
-		}
-		to = from
-	}
-	if i != len(s.stack)-1 || i < 0 { // ends of other elements are missing, or this one's start
+	at := s.open.Find(local)
+	if at == 0 || at != s.open.Depth() { // ends of other elements are missing, or this one's start
 		s.corrupt = true
 	}
-	for depth := len(s.stack); i >= 0 && depth > i; depth-- {
-		s.leave(depth, depth == i+1)
-		s.names = s.names[:s.stack[depth-1]]
-		s.stack = s.stack[:depth-1]
+	for depth := s.open.Depth(); at > 0 && depth >= at; depth-- {
+		s.leave(depth, depth == at)
+		s.open.Close()
 	}
 }
 
@@ -304,16 +292,16 @@ func (s *scanner) leave(depth int, whole bool) {
 }
 
 func (s *scanner) endValue() {
-	text := unescape(bytes.TrimSpace(s.text))
+	text := xmltrack.Unescape(bytes.TrimSpace(s.text))
 	switch {
 	case len(text) == 0:
-	case s.ofTrack && len(text) <= maxValueText:
+	case s.ofTrack && len(text) <= xmltrack.MaxValueText:
 		s.typ = append(s.typ[:0], text...)
 		if s.trkOut {
 			s.emitType()
 		}
 	case s.ofTrack: // prose
-	case len(text) > maxValueText:
+	case len(text) > xmltrack.MaxValueText:
 		s.dropped++
 	case s.values[s.channel] == nil: // the first one wins
 		s.values[s.channel] = s.hold(text)
@@ -325,21 +313,4 @@ func (s *scanner) hold(b []byte) []byte {
 	from := len(s.arena)
 	s.arena = append(s.arena, b...)
 	return s.arena[from:len(s.arena):len(s.arena)]
-}
-
-// clean makes foreign text fit to be stored.
-func clean(b []byte) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(string(b), "?"))
-}
-
-func floorSecond(ms int64) int64 {
-	if ms < 0 {
-		return (ms - 999) / 1000
-	}
-	return ms / 1000
 }

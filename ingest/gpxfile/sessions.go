@@ -5,15 +5,13 @@ import (
 	"slices"
 	"sort"
 	"strings"
-	"unicode/utf8"
 
+	"plodwatch/ingest/xmltrack"
 	"plodwatch/schema"
 )
 
-const (
-	touchMs = 5 * 60 * 1000       // tracks that follow one another closer than this may be one session
-	jumpMs  = 24 * 60 * 60 * 1000 // a longer step of the clock cuts a session
-)
+// touchMs is how close tracks that follow one another may be one session.
+const touchMs = 5 * 60 * 1000
 
 // finish turns what was collected into the recording's sessions and outcome.
 func finish(rec *schema.Recording, scan *scanner, l *trackList) (*schema.Recording, error) {
@@ -24,7 +22,7 @@ func finish(rec *schema.Recording, scan *scanner, l *trackList) (*schema.Recordi
 			to++
 		}
 		parts := sessionsOf(l.tracks[from:to])
-		clear(l.tracks[from:to]) // the columns may be large
+		clear(l.tracks[from:to]) // the xmltrack.Columns may be large
 		from = to
 		for i := range parts {
 			if len(rec.Sessions) >= l.lim.sessions {
@@ -33,7 +31,7 @@ func finish(rec *schema.Recording, scan *scanner, l *trackList) (*schema.Recordi
 				continue
 			}
 			parts[i].Ordinal = len(rec.Sessions)
-			parts[i].Device = device(scan.creator)
+			parts[i].Device = xmltrack.DeviceName(scan.creator)
 			rec.Sessions = append(rec.Sessions, parts[i])
 		}
 	}
@@ -101,7 +99,7 @@ func touch(a, b *track) bool {
 func sessionsOf(tracks []*track) []schema.Session {
 	first := tracks[0]
 	base := schema.Session{Feel: -1}
-	base.Sport, base.SubSport = sportOf(first.typ)
+	base.Sport, base.SubSport = xmltrack.SportOf(first.typ)
 	samples, spans := &first.cols, first.spans
 	distanceSinceStart(samples)
 	for _, t := range tracks {
@@ -111,17 +109,17 @@ func sessionsOf(tracks []*track) []schema.Session {
 		}
 		if t != first {
 			distanceSinceStart(&t.cols)
-			samples.join(&t.cols)
+			samples.Join(&t.cols)
 			spans = append(spans, t.spans...)
 		}
 	}
-	if samples.sortTimes() {
+	if samples.SortTimes() {
 		base.Flags = schema.AddFlag(base.Flags, schema.FlagBackwardTimes)
 	}
-	if samples.mergeEqualTimes() {
+	if samples.MergeEqualTimes() {
 		base.Flags = schema.AddFlag(base.Flags, schema.FlagDuplicateTimes)
 	}
-	parts := cut(samples.TimeMs)
+	parts := xmltrack.CutAtJumps(samples.TimeMs)
 	if len(parts) > 1 {
 		base.Flags = schema.AddFlag(base.Flags, schema.FlagClockJump)
 	}
@@ -137,7 +135,7 @@ func sessionsOf(tracks []*track) []schema.Session {
 		s.Samples = samples.Slice(from, to)
 		s.Samples.DropEmpty()
 		if i > 0 {
-			s.Samples.DistanceCm = rebased(s.Samples.DistanceCm)
+			s.Samples.DistanceCm = xmltrack.Rebased(s.Samples.DistanceCm)
 		}
 		s.StartMs, s.EndMs = samples.TimeMs[from], samples.TimeMs[to-1]
 		s.Breaks = inside(breaks, s.StartMs, s.EndMs)
@@ -151,18 +149,6 @@ func addFlags(flags, more []schema.Flag) []schema.Flag {
 		flags = schema.AddFlag(flags, f)
 	}
 	return flags
-}
-
-// cut returns the indexes at which sessions begin: 0, and after every step of
-// the clock of more than 24 hours.
-func cut(timeMs []int64) []int {
-	parts := []int{0}
-	for i := 1; i < len(timeMs); i++ {
-		if timeMs[i]-timeMs[i-1] > jumpMs {
-			parts = append(parts, i)
-		}
-	}
-	return parts
 }
 
 // gapsBetween returns the stretches that no span covers, in order.
@@ -188,19 +174,4 @@ func inside(gaps []schema.Interval, startMs, endMs int64) []schema.Interval {
 		return nil
 	}
 	return slices.Clone(gaps[from:to])
-}
-
-// device returns the file's creator as the device, shortened.
-func device(creator string) string {
-	const most = 100
-	creator = strings.TrimSpace(creator)
-	if len(creator) <= most {
-		return creator
-	}
-	for i := most; i > 0; i-- {
-		if utf8.RuneStart(creator[i]) {
-			return creator[:i]
-		}
-	}
-	return ""
 }

@@ -1,6 +1,9 @@
 package gpxfile
 
-import "plodwatch/schema"
+import (
+	"plodwatch/ingest/xmltrack"
+	"plodwatch/schema"
+)
 
 // span is the time from the first to the last sample of a segment.
 type span struct{ fromMs, toMs int64 }
@@ -8,7 +11,7 @@ type span struct{ fromMs, toMs int64 }
 // track collects one trk of the file.
 type track struct {
 	typ       string
-	cols      columns
+	cols      xmltrack.Columns
 	spans     []span
 	offsetS   int32
 	hasOffset bool
@@ -45,7 +48,7 @@ func (l *trackList) typeIs(typ string) {
 
 // timed appends an empty sample at c to the open track and returns the track,
 // or nil when there are too many tracks.
-func (l *trackList) timed(c clock) *track {
+func (l *trackList) timed(c xmltrack.Clock) *track {
 	if l.fresh {
 		if len(l.tracks) >= l.lim.tracks {
 			l.over = true
@@ -56,22 +59,22 @@ func (l *trackList) timed(c clock) *track {
 	}
 	t := l.tracks[len(l.tracks)-1]
 	if l.segment {
-		t.spans = append(t.spans, span{c.ms, c.ms})
+		t.spans = append(t.spans, span{c.Ms, c.Ms})
 		l.segment = false
 	}
 	s := &t.spans[len(t.spans)-1]
-	s.fromMs, s.toMs = min(s.fromMs, c.ms), max(s.toMs, c.ms)
-	switch c.zone {
-	case zoneNone:
+	s.fromMs, s.toMs = min(s.fromMs, c.Ms), max(s.toMs, c.Ms)
+	switch c.Zone {
+	case xmltrack.ZoneNone:
 		t.flag(schema.FlagNoZone)
-	case zoneRefused:
+	case xmltrack.ZoneRefused:
 		t.flag(schema.FlagZoneRefused)
-	case zoneOffset:
+	case xmltrack.ZoneOffset:
 		if !t.hasOffset {
-			t.offsetS, t.hasOffset = c.offsetS, true
+			t.offsetS, t.hasOffset = c.OffsetS, true
 		}
 	}
-	t.cols.begin(c.ms)
+	t.cols.Begin(c.Ms)
 	return t
 }
 

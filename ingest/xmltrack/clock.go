@@ -1,31 +1,32 @@
-package gpxfile
+package xmltrack
 
 import "time"
 
-// zone says how a time named its zone.
-type zone uint8
+// Zone says how a time named its zone.
+type Zone uint8
 
+// The zones.
 const (
-	zoneUTC     zone = iota // Z or +00:00: the instant is sure, the local offset is not known
-	zoneNone                // no zone at all, read as UTC
-	zoneOffset              // a local offset
-	zoneRefused             // an offset beyond 14 hours or off the quarter hours, not kept as local offset
+	ZoneUTC     Zone = iota // Z or +00:00: the instant is sure, the local offset is not known
+	ZoneNone                // no zone at all, read as UTC
+	ZoneOffset              // a local offset
+	ZoneRefused             // an offset beyond 14 hours or off the quarter hours, not kept as local offset
 )
 
-// clock is one time of a file.
-type clock struct {
-	ms      int64 // Unix milliseconds
-	offsetS int32 // seconds east of UTC, when zone is zoneOffset
-	zone    zone
+// Clock is one time of a file.
+type Clock struct {
+	Ms      int64 // Unix milliseconds
+	OffsetS int32 // seconds east of UTC, when Zone is ZoneOffset
+	Zone    Zone
 }
 
 // maxOffsetS is the largest offset in use on Earth (UTC+14).
 const maxOffsetS = 14 * 60 * 60
 
-// parseClock reads a time in the ISO 8601 forms that GPX files use: date, T or
+// ParseClock reads a time in the ISO 8601 forms that GPX files use: date, T or
 // blanks, time of day, optional fraction, optional zone. The fraction is cut to
 // milliseconds. ok is false when s is not such a time.
-func parseClock(s []byte) (c clock, ok bool) {
+func ParseClock(s []byte) (c Clock, ok bool) {
 	year, s, ok1 := digits(s, 4)
 	s, ok2 := separator(s, '-')
 	month, s, ok3 := digits(s, 2)
@@ -33,7 +34,7 @@ func parseClock(s []byte) (c clock, ok bool) {
 	day, s, ok5 := digits(s, 2)
 	date := ok1 && ok2 && ok3 && ok4 && ok5
 	if !date || len(s) == 0 || s[0] != 'T' && s[0] != 't' && s[0] != ' ' {
-		return clock{}, false
+		return Clock{}, false
 	}
 	for len(s) > 0 && (s[0] == 'T' || s[0] == 't' || s[0] == ' ') {
 		s = s[1:]
@@ -46,17 +47,17 @@ func parseClock(s []byte) (c clock, ok bool) {
 	ofDay := ok1 && ok2 && ok3 && ok4 && ok5
 	if !ofDay || !validDate(year, month, day) ||
 		hour > 24 || minute > 59 || second > 60 || hour == 24 && minute+second > 0 {
-		return clock{}, false
+		return Clock{}, false
 	}
 	milli, s := fraction(s)
 	offset, zone, ok := parseZone(s)
 	if !ok {
-		return clock{}, false
+		return Clock{}, false
 	}
 	t := time.Date(year, time.Month(month), day, hour, minute, second, 0, time.UTC)
-	c = clock{ms: (t.Unix()-int64(offset))*1000 + int64(milli), zone: zone}
-	if zone == zoneOffset {
-		c.offsetS = int32(offset) //nolint:gosec // at most 24 h
+	c = Clock{Ms: (t.Unix()-int64(offset))*1000 + int64(milli), Zone: zone}
+	if zone == ZoneOffset {
+		c.OffsetS = int32(offset) //nolint:gosec // at most 24 h
 	}
 	return c, true
 }
@@ -105,12 +106,12 @@ func fraction(s []byte) (milli int, rest []byte) {
 }
 
 // parseZone reads nothing, Z, or an offset as +hh:mm, +hhmm or +hh.
-func parseZone(s []byte) (offsetS int, z zone, ok bool) {
+func parseZone(s []byte) (offsetS int, z Zone, ok bool) {
 	switch {
 	case len(s) == 0:
-		return 0, zoneNone, true
+		return 0, ZoneNone, true
 	case len(s) == 1 && (s[0] == 'Z' || s[0] == 'z'):
-		return 0, zoneUTC, true
+		return 0, ZoneUTC, true
 	case s[0] != '+' && s[0] != '-':
 		return 0, 0, false
 	}
@@ -136,9 +137,9 @@ func parseZone(s []byte) (offsetS int, z zone, ok bool) {
 	case minutes > 59 || hours > 23:
 		return 0, 0, false
 	case offsetS == 0:
-		return 0, zoneUTC, true
+		return 0, ZoneUTC, true
 	case offsetS < -maxOffsetS || offsetS > maxOffsetS || minutes%15 != 0:
-		return offsetS, zoneRefused, true
+		return offsetS, ZoneRefused, true
 	}
-	return offsetS, zoneOffset, true
+	return offsetS, ZoneOffset, true
 }

@@ -1,4 +1,4 @@
-package gpxfile
+package xmltrack
 
 import (
 	"strings"
@@ -6,10 +6,11 @@ import (
 	"plodwatch/schema"
 )
 
-// sportOf turns the text of a track's <type> into a sport and sub-sport of the
+// SportOf turns the word that a file has for its sport (the <type> of a GPX
+// track, the Sport of a TCX activity) into a sport and sub-sport of the
 // FIT profile. Strava wrote numbers there until 2023. What is not known is
 // generic.
-func sportOf(text string) (sport schema.Sport, sub string) {
+func SportOf(text string) (sport schema.Sport, sub string) {
 	word := strings.Map(func(r rune) rune {
 		switch r {
 		case ' ', '-', '_', '/':

@@ -1,4 +1,4 @@
-package gpxfile
+package xmltrack
 
 import (
 	"bytes"
@@ -8,55 +8,60 @@ import (
 	"unicode/utf8"
 )
 
-// tokenKind is the kind of a piece of mark-up.
-type tokenKind uint8
+// Kind is the kind of a piece of mark-up.
+type Kind uint8
 
+// The kinds of mark-up. Comments and processing instructions are left out.
 const (
-	tokText      tokenKind = iota // part of a text; a long one comes in several
-	tokStart                      // <name ...>
-	tokEmpty                      // <name .../>
-	tokEnd                        // </name>
-	tokDirective                  // <!NAME, without its contents
+	Text      Kind = iota // part of a text; a long one comes in several
+	Start                 // <name ...>
+	Empty                 // <name .../>
+	End                   // </name>
+	Directive             // <!NAME, without its contents
 )
 
-// token is one piece of mark-up. Its bytes hold until the next call of next.
-type token struct {
-	kind  tokenKind
-	name  []byte // local name, or that of a directive
+// Token is one piece of mark-up. Its bytes hold until the next call of Next.
+type Token struct {
+	Kind  Kind
+	Name  []byte // local name, or that of a directive
 	attrs []byte // what stands between name and end of a start tag
-	text  []byte // as it stands in the document, entities not replaced
-	cdata bool   // text is from a CDATA section and has no entities
+	Text  []byte // as it stands in the document, entities not replaced
 }
 
-// errTagTooLong ends a document with a tag, attribute or directive beyond the
+// ErrTagTooLong ends a document with a tag, attribute or directive beyond the
 // limit.
-var errTagTooLong = errors.New("tag or attribute is longer than the limit")
+var ErrTagTooLong = errors.New("tag or attribute is longer than the limit")
 
-// lexer cuts XML into tokens. It is lenient: what is no mark-up is text, and a
-// broken tag is left out and remembered in broken. It never expands anything.
-type lexer struct {
-	in     io.Reader
-	buf    []byte
-	pos    int
-	end    int
-	base   int64 // offset in the document of buf[0]
-	most   int   // longest tag
-	err    error // of in
-	cdata  bool  // inside a CDATA section
-	broken bool  // something was not XML
-	cut    bool  // the document ended inside mark-up
+// Lexer cuts XML into tokens. It is lenient: what is no mark-up is text, and a
+// broken tag is left out and remembered in Broken. It never expands anything.
+type Lexer struct {
+	in    io.Reader
+	buf   []byte
+	pos   int
+	end   int
+	base  int64 // offset in the document of buf[0]
+	most  int   // longest tag
+	err   error // of in
+	cdata bool  // inside a CDATA section
+
+	// Broken says that something was not XML and was left out.
+	Broken bool
+	// Cut says that the document ended inside mark-up.
+	Cut bool
 }
 
-func newLexer(in io.Reader, most int64) *lexer {
-	return &lexer{in: in, buf: make([]byte, 64<<10), most: int(most)}
+// NewLexer returns a Lexer of a document in UTF-8 (see NewSource). A tag of
+// more than most bytes ends it with ErrTagTooLong.
+func NewLexer(in io.Reader, most int64) *Lexer {
+	return &Lexer{in: in, buf: make([]byte, 64<<10), most: int(most)}
 }
 
-// offset is the position in the document, converted to UTF-8.
-func (l *lexer) offset() int64 { return l.base + int64(l.pos) }
+// Offset is the position in the document, converted to UTF-8.
+func (l *Lexer) Offset() int64 { return l.base + int64(l.pos) }
 
 // more reads more of the document behind what is there. It returns io.EOF at
-// the end, errTagTooLong when one token fills more than the limit.
-func (l *lexer) more() error {
+// the end, ErrTagTooLong when one token fills more than the limit.
+func (l *Lexer) more() error {
 	if l.err != nil {
 		return l.err
 	}
@@ -68,7 +73,7 @@ func (l *lexer) more() error {
 	}
 	if l.end == len(l.buf) {
 		if l.end >= l.most {
-			return errTagTooLong
+			return ErrTagTooLong
 		}
 		l.buf = append(l.buf, make([]byte, len(l.buf))...)
 	}
@@ -90,7 +95,7 @@ func (l *lexer) more() error {
 }
 
 // have makes sure that n bytes are there.
-func (l *lexer) have(n int) error {
+func (l *Lexer) have(n int) error {
 	for l.end-l.pos < n {
 		if err := l.more(); err != nil {
 			return err
@@ -99,12 +104,12 @@ func (l *lexer) have(n int) error {
 	return nil
 }
 
-// next returns the next token, io.EOF at the end of the document.
-func (l *lexer) next() (token, error) {
+// Next returns the next token, io.EOF at the end of the document.
+func (l *Lexer) Next() (Token, error) {
 	for {
 		if err := l.have(1); err != nil {
-			l.cut = l.cut || l.cdata
-			return token{}, err
+			l.Cut = l.Cut || l.cdata
+			return Token{}, err
 		}
 		if l.cdata {
 			if t, ok, err := l.inCDATA(); ok || err != nil {
@@ -117,7 +122,7 @@ func (l *lexer) next() (token, error) {
 		}
 		t, ok, err := l.markup()
 		if errors.Is(err, io.EOF) {
-			l.cut, l.pos = true, l.end
+			l.Cut, l.pos = true, l.end
 		}
 		if ok || err != nil {
 			return t, err
@@ -126,63 +131,63 @@ func (l *lexer) next() (token, error) {
 }
 
 // text returns the text up to the next '<' or to the end of the buffer.
-func (l *lexer) text() token {
+func (l *Lexer) text() Token {
 	rest := l.buf[l.pos:l.end]
 	if i := bytes.IndexByte(rest, '<'); i >= 0 {
 		rest = rest[:i]
 	}
 	l.pos += len(rest)
-	return token{kind: tokText, text: rest}
+	return Token{Kind: Text, Text: rest}
 }
 
 // markup reads what begins with '<'. ok is false when it was skipped.
-func (l *lexer) markup() (t token, ok bool, err error) {
+func (l *Lexer) markup() (t Token, ok bool, err error) {
 	if err := l.have(2); err != nil {
-		return token{}, false, err
+		return Token{}, false, err
 	}
 	switch c := l.buf[l.pos+1]; {
 	case c == '!':
 		return l.declaration()
 	case c == '?':
-		return token{}, false, l.skipPast(2, "?>")
+		return Token{}, false, l.skipPast(2, "?>")
 	case c == '/' || isNameStart(c):
 		return l.tag(c == '/')
 	}
-	l.broken = true
+	l.Broken = true
 	l.pos++
-	return token{}, false, nil
+	return Token{}, false, nil
 }
 
 // declaration reads a comment, the start of a CDATA section or a directive.
-func (l *lexer) declaration() (t token, ok bool, err error) {
+func (l *Lexer) declaration() (t Token, ok bool, err error) {
 	for _, known := range []string{"<!--", "<![CDATA["} {
 		n := 3
 		for n < len(known) && bytes.HasPrefix(l.buf[l.pos:l.end], []byte(known[:n])) {
 			n++
 			if err := l.have(n); err != nil {
-				return token{}, false, err
+				return Token{}, false, err
 			}
 		}
 		if !bytes.HasPrefix(l.buf[l.pos:l.end], []byte(known)) {
 			continue
 		}
 		if known == "<!--" {
-			return token{}, false, l.skipPast(4, "-->")
+			return Token{}, false, l.skipPast(4, "-->")
 		}
 		l.pos += len(known)
 		l.cdata = true
-		return token{}, false, nil
+		return Token{}, false, nil
 	}
 	return l.directive()
 }
 
 // directive returns <!NAME ...>. An internal subset in brackets is not part of
 // it: its declarations follow as directives.
-func (l *lexer) directive() (t token, ok bool, err error) {
+func (l *Lexer) directive() (t Token, ok bool, err error) {
 	quote := byte(0)
 	for i := 2; ; i++ {
 		if err := l.have(i + 1); err != nil {
-			return token{}, false, err
+			return Token{}, false, err
 		}
 		c := l.buf[l.pos+i]
 		switch {
@@ -198,13 +203,13 @@ func (l *lexer) directive() (t token, ok bool, err error) {
 				name = name[:k]
 			}
 			l.pos += i + 1
-			return token{kind: tokDirective, name: name}, true, nil
+			return Token{Kind: Directive, Name: name}, true, nil
 		}
 	}
 }
 
 // skipPast drops from bytes and everything up to the end of mark.
-func (l *lexer) skipPast(from int, mark string) error {
+func (l *Lexer) skipPast(from int, mark string) error {
 	l.pos += from
 	for {
 		if i := bytes.Index(l.buf[l.pos:l.end], []byte(mark)); i >= 0 {
@@ -219,7 +224,7 @@ func (l *lexer) skipPast(from int, mark string) error {
 }
 
 // inCDATA returns the next part of a CDATA section.
-func (l *lexer) inCDATA() (t token, ok bool, err error) {
+func (l *Lexer) inCDATA() (t Token, ok bool, err error) {
 	rest := l.buf[l.pos:l.end]
 	i := bytes.Index(rest, []byte("]]>"))
 	switch {
@@ -229,31 +234,31 @@ func (l *lexer) inCDATA() (t token, ok bool, err error) {
 	case len(rest) < 3:
 		err := l.more()
 		if errors.Is(err, io.EOF) {
-			l.cut, l.pos = true, l.end
+			l.Cut, l.pos = true, l.end
 		}
-		return token{}, false, err
+		return Token{}, false, err
 	default:
 		i = len(rest) - 2
 		l.pos += i
 	}
-	return token{kind: tokText, text: rest[:i], cdata: true}, i > 0, nil
+	return Token{Kind: Text, Text: rest[:i]}, i > 0, nil
 }
 
 // tag reads a start or end tag. A '<' before its end, which no attribute may
 // hold, means that the end is missing: the tag is dropped up to there.
-func (l *lexer) tag(end bool) (t token, ok bool, err error) {
+func (l *Lexer) tag(end bool) (t Token, ok bool, err error) {
 	quote := byte(0)
 	for i := 1; ; i++ {
 		if l.pos+i >= l.end {
 			if err := l.have(i + 1); err != nil {
-				return token{}, false, err
+				return Token{}, false, err
 			}
 		}
 		switch c := l.buf[l.pos+i]; {
 		case c == '<':
-			l.broken = true
+			l.Broken = true
 			l.pos += i
-			return token{}, false, nil
+			return Token{}, false, nil
 		case quote != 0:
 			if c == quote {
 				quote = 0
@@ -269,21 +274,21 @@ func (l *lexer) tag(end bool) (t token, ok bool, err error) {
 }
 
 // cutTag takes apart what stands between < and >.
-func cutTag(b []byte, end bool) token {
-	t := token{kind: tokStart}
+func cutTag(b []byte, end bool) Token {
+	t := Token{Kind: Start}
 	switch {
 	case end:
-		t.kind, b = tokEnd, b[1:]
+		t.Kind, b = End, b[1:]
 	case b[len(b)-1] == '/':
-		t.kind, b = tokEmpty, b[:len(b)-1]
+		t.Kind, b = Empty, b[:len(b)-1]
 	}
 	i := 0
 	for i < len(b) && b[i] != ' ' && b[i] != '\n' && b[i] != '\t' && b[i] != '\r' {
 		i++
 	}
-	t.name, t.attrs = b[:i], b[i:]
-	if k := bytes.LastIndexByte(t.name, ':'); k >= 0 {
-		t.name = t.name[k+1:]
+	t.Name, t.attrs = b[:i], b[i:]
+	if k := bytes.LastIndexByte(t.Name, ':'); k >= 0 {
+		t.Name = t.Name[k+1:]
 	}
 	return t
 }
@@ -292,9 +297,9 @@ func isNameStart(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_' || c == ':' || c >= utf8.RuneSelf
 }
 
-// attr returns the value of the attribute with this local name, nil when there
+// Attr returns the value of the attribute with this local name, nil when there
 // is none.
-func (t *token) attr(local string) []byte {
+func (t *Token) Attr(local string) []byte {
 	rest := t.attrs
 	for {
 		name, after, found := bytes.Cut(rest, []byte("="))
@@ -318,14 +323,14 @@ func (t *token) attr(local string) []byte {
 			value, rest = after[:i], after[i:]
 		}
 		if string(name) == local {
-			return unescape(value)
+			return Unescape(value)
 		}
 	}
 }
 
-// unescape replaces the five entities of XML and character references. What
+// Unescape replaces the five entities of XML and character references. What
 // else begins with & stays as it is.
-func unescape(b []byte) []byte {
+func Unescape(b []byte) []byte {
 	if bytes.IndexByte(b, '&') < 0 {
 		return b
 	}

@@ -1,4 +1,4 @@
-package gpxfile
+package xmltrack
 
 import (
 	"math"
@@ -7,8 +7,46 @@ import (
 	"plodwatch/schema"
 )
 
-// join appends the samples of d, whose distance begins anew.
-func (c *columns) join(d *columns) {
+// Columns collects the samples of a track. Optional columns are made when
+// their first value comes.
+type Columns struct {
+	schema.Samples
+}
+
+// Begin appends a sample at ms with nothing in it.
+func (c *Columns) Begin(ms int64) {
+	c.TimeMs = append(c.TimeMs, ms)
+	if c.HeartRate != nil {
+		c.HeartRate = append(c.HeartRate, 0)
+	}
+	for _, col := range c.Int32Columns() {
+		if *col != nil {
+			*col = append(*col, schema.Missing)
+		}
+	}
+}
+
+// Set puts v into the last sample of col.
+func (c *Columns) Set(col *[]int32, v int32) {
+	if *col == nil {
+		*col = make([]int32, len(c.TimeMs), cap(c.TimeMs))
+		for i := range *col {
+			(*col)[i] = schema.Missing
+		}
+	}
+	(*col)[len(*col)-1] = v
+}
+
+// SetHR puts bpm into the last sample.
+func (c *Columns) SetHR(bpm uint8) {
+	if c.HeartRate == nil {
+		c.HeartRate = make([]uint8, len(c.TimeMs), cap(c.TimeMs))
+	}
+	c.HeartRate[len(c.HeartRate)-1] = bpm
+}
+
+// Join appends the samples of d, whose distance begins anew.
+func (c *Columns) Join(d *Columns) {
 	n, m := c.Len(), d.Len()
 	shift(d.DistanceCm, lastValue(c.DistanceCm))
 	c.TimeMs = append(c.TimeMs, d.TimeMs...)
@@ -56,9 +94,9 @@ func filled(col []int32, n int) []int32 {
 	return col
 }
 
-// sortTimes puts the samples in order of time, keeping the order of equal
+// SortTimes puts the samples in order of time, keeping the order of equal
 // ones, and reports whether that was needed.
-func (c *columns) sortTimes() bool {
+func (c *Columns) SortTimes() bool {
 	if slices.IsSorted(c.TimeMs) {
 		return false
 	}
@@ -89,9 +127,9 @@ func permuted[T any](col []T, order []int32) []T {
 	return out
 }
 
-// mergeEqualTimes keeps one sample of those at the same instant, with the last
+// MergeEqualTimes keeps one sample of those at the same instant, with the last
 // valid value of each channel, and reports whether there were any.
-func (c *columns) mergeEqualTimes() bool {
+func (c *Columns) MergeEqualTimes() bool {
 	w := 0
 	for i := 1; i < len(c.TimeMs); i++ {
 		fresh := c.TimeMs[i] != c.TimeMs[w]
@@ -116,61 +154,8 @@ func (c *columns) mergeEqualTimes() bool {
 	return true
 }
 
-// distanceSinceStart turns the distance column of a track into centimetres
-// since its start. Some apps write that, others the distance from the point
-// before; what lies nearer to the length of the track on the ground decides,
-// and without positions a column that never falls is taken as it is.
-func distanceSinceStart(c *columns) {
-	col := c.DistanceCm
-	if col == nil {
-		return
-	}
-	var sum, last int64
-	rising := true
-	for _, v := range col {
-		if v == schema.Missing {
-			continue
-		}
-		sum += int64(v)
-		rising = rising && int64(v) >= last
-		last = int64(v)
-	}
-	ground := groundLengthCm(c.LatE7, c.LonE7)
-	if rising && (ground == 0 || math.Abs(float64(last)-ground) <= math.Abs(float64(sum)-ground)) {
-		return
-	}
-	sum = 0
-	for i, v := range col {
-		if v != schema.Missing {
-			sum = min(sum+int64(v), math.MaxInt32)
-			col[i] = int32(sum) //nolint:gosec // bounded above
-		}
-	}
-}
-
-// groundLengthCm is the length of the way over the positions, by the haversine
-// formula on a sphere with the Earth's mean radius (IUGG, 6371008.8 m).
-func groundLengthCm(lat, lon []int32) float64 {
-	const radiusCm = 637_100_880
-	rad := func(e7 int32) float64 { return float64(e7) / 1e7 * math.Pi / 180 }
-	last, length := -1, 0.0
-	for i := range lat {
-		if lat[i] == schema.Missing {
-			continue
-		}
-		if last >= 0 {
-			dLat, dLon := rad(lat[i])-rad(lat[last]), rad(lon[i])-rad(lon[last])
-			sLat, sLon := math.Sin(dLat/2), math.Sin(dLon/2)
-			h := sLat*sLat + math.Cos(rad(lat[i]))*math.Cos(rad(lat[last]))*sLon*sLon
-			length += 2 * radiusCm * math.Asin(math.Sqrt(min(h, 1)))
-		}
-		last = i
-	}
-	return length
-}
-
-// rebased returns a distance column that begins at zero.
-func rebased(col []int32) []int32 {
+// Rebased returns a distance column that begins at zero.
+func Rebased(col []int32) []int32 {
 	i := slices.IndexFunc(col, func(v int32) bool { return v != schema.Missing })
 	if i < 0 {
 		return col
@@ -178,4 +163,19 @@ func rebased(col []int32) []int32 {
 	out := slices.Clone(col)
 	shift(out, -col[i])
 	return out
+}
+
+// jumpMs is the step of the clock that cuts a session.
+const jumpMs = 24 * 60 * 60 * 1000
+
+// CutAtJumps returns the indexes at which sessions begin in sorted times: 0,
+// and after every step of more than 24 hours.
+func CutAtJumps(timeMs []int64) []int {
+	parts := []int{0}
+	for i := 1; i < len(timeMs); i++ {
+		if timeMs[i]-timeMs[i-1] > jumpMs {
+			parts = append(parts, i)
+		}
+	}
+	return parts
 }

@@ -1,4 +1,4 @@
-package gpxfile
+package xmltrack
 
 import (
 	"bytes"
@@ -13,14 +13,15 @@ import (
 	"golang.org/x/text/transform"
 )
 
-var errTooLarge = errors.New("file is larger than the limit")
+// ErrTooLarge is the error of a source that holds more than its limit.
+var ErrTooLarge = errors.New("file is larger than the limit")
 
 // headSize is how many bytes are looked at to find the character encoding.
 const headSize = 1024
 
-// newSource returns a reader of the document r as UTF-8, whatever its encoding
-// was. It fails with errTooLarge beyond most bytes of r.
-func newSource(r io.Reader, most int64) (io.Reader, error) {
+// NewSource returns a reader of the document r as UTF-8, whatever its encoding
+// was. It fails with ErrTooLarge beyond most bytes of r.
+func NewSource(r io.Reader, most int64) (io.Reader, error) {
 	counted := &countedReader{r: r, left: most}
 	head := make([]byte, headSize)
 	n, err := io.ReadFull(counted, head)
@@ -84,7 +85,7 @@ func declaredEncoding(head []byte) string {
 	return strings.ToLower(string(bytes.TrimSpace(name)))
 }
 
-// countedReader fails with errTooLarge when more than left bytes come.
+// countedReader fails with ErrTooLarge when more than left bytes come.
 type countedReader struct {
 	r    io.Reader
 	left int64
@@ -94,10 +95,10 @@ func (c *countedReader) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
 	c.left -= int64(n)
 	if c.left < 0 {
-		return 0, errTooLarge
+		return 0, ErrTooLarge
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
-		return n, fmt.Errorf("read gpx: %w", err)
+		return n, fmt.Errorf("read file: %w", err)
 	}
 	return n, err
 }
