@@ -160,6 +160,9 @@ func (l *Lexer) markup() (t Token, ok bool, err error) {
 
 // declaration reads a comment, the start of a CDATA section or a directive.
 func (l *Lexer) declaration() (t Token, ok bool, err error) {
+	if err := l.have(3); err != nil {
+		return Token{}, false, err
+	}
 	for _, known := range []string{"<!--", "<![CDATA["} {
 		n := 3
 		for n < len(known) && bytes.HasPrefix(l.buf[l.pos:l.end], []byte(known[:n])) {
