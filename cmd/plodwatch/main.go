@@ -10,6 +10,8 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
+	"strings"
 	_ "time/tzdata" // athletes' time zones work on machines that have none
 
 	"github.com/alecthomas/kong"
@@ -83,7 +85,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
-	kctx, err := parser.Parse(args)
+	kctx, err := parser.Parse(commentsAreNoFlags(args))
 	if exit >= 0 {
 		return exit
 	}
@@ -95,6 +97,18 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	a.log = newLogger(stderr, c.LogLevel, c.LogFormat)
 	kctx.BindTo(ctx, (*context.Context)(nil))
 	return a.exitCode(kctx.Run(a))
+}
+
+// commentsAreNoFlags keeps a query that begins with an SQL comment ("-- ...")
+// from being read as a flag.
+func commentsAreNoFlags(args []string) []string {
+	out := slices.Clone(args)
+	for i, arg := range out {
+		if strings.HasPrefix(arg, "-- ") || strings.HasPrefix(arg, "--\n") {
+			out[i] = " " + arg
+		}
+	}
+	return out
 }
 
 // app is what every command gets: global flags, streams and the log.
