@@ -310,14 +310,14 @@ func (o *owner) took(t *take, now time.Time) {
 	if o.tracker.took(t.rel, takenFile{state: t.state, athlete: t.athlete, export: t.receipt.Job.Export}, now) {
 		o.log.Info("files can be taken again")
 	}
-	say, result := o.log.Info, resultTaken
+	result := resultTaken
 	if t.receipt.Duplicate {
-		say, result = o.log.Debug, resultDuplicate
+		result = resultDuplicate
 	} else {
 		o.deps.Metrics.bytes.Add(float64(t.state.size))
 	}
 	o.count(result)
-	say("export taken", slog.String("export", t.receipt.Job.Export.String()),
+	o.log.Debug("export taken", slog.String("export", t.receipt.Job.Export.String()),
 		slog.String("athlete", string(t.athlete)), slog.Int64("bytes", t.state.size),
 		slog.Bool("duplicate", t.receipt.Duplicate))
 }

@@ -79,7 +79,7 @@ func (in *Intake) accept(ctx context.Context, athlete schema.AthleteID, source s
 		log.DebugContext(ctx, "export was taken before")
 	} else {
 		in.deps.Metrics.accept(source, resultQueued)
-		log.InfoContext(ctx, "export taken")
+		log.DebugContext(ctx, "export taken")
 	}
 	return receipt, nil
 }
