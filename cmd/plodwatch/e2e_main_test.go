@@ -115,6 +115,7 @@ type person struct {
 	data   string
 	env    []string
 	flags  []string // given with every command
+	silent bool     // does not log what it runs
 }
 
 // newPerson returns a person with an empty data directory. Where the engine's
@@ -175,7 +176,9 @@ func (p *person) run(args ...string) outcome {
 	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
 		out.peakKB = int64(usage.Maxrss) //nolint:unconvert // its type differs between systems
 	}
-	p.t.Logf("plodwatch %.60s: exit %d, %.2f s, %d MB", strings.Join(args, " "), out.exit, out.took.Seconds(), out.peakKB/1024)
+	if !p.silent {
+		p.t.Logf("plodwatch %.60s: exit %d, %.2f s, %d MB", strings.Join(args, " "), out.exit, out.took.Seconds(), out.peakKB/1024)
+	}
 	return out
 }
 
@@ -198,6 +201,13 @@ func (p *person) imports(exit int, paths ...string) importResult {
 		p.t.Fatalf("import --json printed %q: %v\n%s", got.stdout, err, got.stderr)
 	}
 	return res
+}
+
+// quiet returns p for questions that are asked again and again.
+func (p *person) quiet() *person {
+	q := *p
+	q.silent = true
+	return &q
 }
 
 // rows runs a query in a process of its own and returns its rows.
