@@ -196,7 +196,8 @@ func externalCommands(p *person, sessions int64) {
 	}
 	for _, sql := range []string{
 		"INSERT INTO samples_versions (athlete_id) VALUES ('me')", "DROP TABLE samples_versions", "SYSTEM RELOAD DICTIONARIES",
-		"SELECT 1 SETTINGS readonly = 0", "SELECT nonsense",
+		"SELECT 1 SETTINGS readonly = 0", "SELECT nonsense", "SELECT 1; SELECT 2",
+		"SELECT * FROM file('/etc/passwd', 'LineAsString')", "SELECT * FROM url('http://127.0.0.1:1/', 'LineAsString')",
 	} {
 		if out := p.do(exitUsage, "query", sql); out.stderr == "" || out.stdout != "" {
 			t.Errorf("%s: printed %q, said %q", sql, out.stdout, out.stderr)

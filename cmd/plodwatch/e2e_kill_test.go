@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -70,4 +73,70 @@ func (p *person) killedAfter(d time.Duration, args ...string) bool {
 	}
 	status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus)
 	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
+}
+
+// TestEndToEndInterruptedImport: Ctrl-C ends an import with the word that it
+// is not finished, and the next one finishes it.
+func TestEndToEndInterruptedImport(t *testing.T) {
+	p := newPerson(t)
+	runs := corpus(t)
+	folder := filepath.Dir(runs[0].path)
+
+	out := p.interrupted("import", folder) // at once, while the engines are opened
+	if out.exit != exitUsage || !strings.Contains(out.stderr, "interrupted") || strings.Contains(out.stderr, "context") {
+		t.Errorf("interrupted while it opens: exit %d, said %q", out.exit, out.stderr)
+	}
+	out = p.interruptedWhen("importing", "import", folder)
+	if out.exit != exitUsage || !strings.Contains(out.stderr, "will be finished by the next import") || out.stdout != "" {
+		t.Errorf("interrupted while it imports: exit %d, printed %q, said %q", out.exit, out.stdout, out.stderr)
+	}
+	p.imports(exitOK, folder)
+	want := sums{}
+	for _, r := range runs {
+		want.add(int64(r.Samples), r.HRSum)
+	}
+	if got := p.sums(); got != want {
+		t.Errorf("stored are %+v, generated were %+v", got, want)
+	}
+}
+
+// interrupted sends Ctrl-C as soon as the process has made its data directory.
+func (p *person) interrupted(args ...string) outcome {
+	p.t.Helper()
+	return p.interruptedAt(func(string) bool {
+		_, err := os.Stat(filepath.Join(p.data, "lock"))
+		return err == nil
+	}, args...)
+}
+
+// interruptedWhen sends Ctrl-C as soon as the process has said something.
+func (p *person) interruptedWhen(said string, args ...string) outcome {
+	p.t.Helper()
+	return p.interruptedAt(func(stderr string) bool { return strings.Contains(stderr, said) }, args...)
+}
+
+func (p *person) interruptedAt(now func(stderr string) bool, args ...string) outcome {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.t.Context(), patience)
+	defer cancel()
+	cmd := p.command(ctx, append(args, "--data", p.data)...)
+	var stdout, stderr safeBuffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Start(); err != nil {
+		p.t.Fatal(err)
+	}
+	within(p.t, patience, func() string {
+		if !now(stderr.String()) {
+			return "it is not the time for Ctrl-C yet: " + stderr.String()
+		}
+		return ""
+	})
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		p.t.Fatal(err)
+	}
+	var exit *exec.ExitError
+	if err := cmd.Wait(); err != nil && !errors.As(err, &exit) {
+		p.t.Fatal(err)
+	}
+	return outcome{exit: cmd.ProcessState.ExitCode(), stdout: stdout.String(), stderr: stderr.String()}
 }

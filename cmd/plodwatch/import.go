@@ -62,6 +62,9 @@ func (c *importCmd) Run(ctx context.Context, a *app) error {
 	first, second, stop := signals(ctx)
 	defer stop()
 	h, err := a.openHost(first, wholePipeline, "import")
+	if first.Err() != nil && h == nil {
+		return errors.New("interrupted before anything was taken")
+	}
 	if err != nil {
 		return err
 	}

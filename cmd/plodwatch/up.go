@@ -59,6 +59,9 @@ func (c *upCmd) Run(ctx context.Context, a *app) error {
 	first, second, stop := signals(ctx)
 	defer stop()
 	h, err := a.openHost(first, wholePipeline, "up")
+	if first.Err() != nil && h == nil {
+		return errors.New("interrupted before it was up")
+	}
 	if err != nil {
 		return err
 	}
