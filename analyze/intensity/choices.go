@@ -61,12 +61,20 @@ const (
 	capTolerancePct = 2
 
 	// Steady runs.
-	steadyMovingMs    = 20 * minute
-	steadyBlockMs     = 30 * second
-	steadyCV          = 0.10
-	decoupleMovingMs  = 45 * minute
-	decoupleSettleMs  = 10 * minute
-	decoupleLowShare  = 0.90
+	steadyMovingMs   = 20 * minute
+	steadyBlockMs    = 30 * second
+	steadyCV         = 0.10
+	decoupleMovingMs = 45 * minute
+	decoupleSettleMs = 10 * minute
+	decoupleLowShare = 0.90
+
+	// Pace at the same effort.
+	sameEffortLowPercent  = 65.0 // of max HR
+	sameEffortHighPercent = 75.0
+	sameEffortSettleMs    = 5 * minute // of moving time, while heart rate rises
+	sameEffortMs          = 5 * minute // less than this in the band is no answer
+
+	// Thresholds and watches.
 	vt1Percent        = 82.0 // of max HR (Haugen 2021)
 	vt2Percent        = 87.0
 	vt1OfLTHRPercent  = 90.0

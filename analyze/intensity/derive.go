@@ -36,6 +36,7 @@ func Derive(m *Measured, s *schema.Session, in Inputs) Result {
 	r.aboveAndCap(m, &s.Samples)
 	r.loads(m)
 	r.steadyFigures(m, s)
+	r.sameEffort(m, s)
 	bounds, inferred := watchBounds(&s.WatchZones, r.HRMax, r.HRMaxSource)
 	if delta, share := WatchAgreement(&m.HRMs, s.WatchZones.TimeMs, bounds); delta != nil {
 		r.WatchDeltaMs, r.WatchDeltaShare, r.WatchInferred = delta, ptr(share), inferred

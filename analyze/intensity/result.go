@@ -180,6 +180,9 @@ type Result struct {
 	Efficiency *float64 // (m/min)/bpm, steady runs only
 	Decoupling *float64 // percent, gated
 
+	SameEffortMs   int64    // moving time of a run at 65 to 75 % of max HR, first five minutes left out
+	SameEffortPace *float64 // median pace over that time, s/km
+
 	WatchDeltaShare *float64 // sum over zones |ours - watch| / watch total, by the watch's own bounds
 	WatchDeltaMs    []int64  // ours less the watch's, per cell
 	WatchInferred   bool     // the file has no bounds; the watch's default fractions of HRMax were taken
