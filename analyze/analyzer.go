@@ -10,11 +10,13 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// Deps is what an analyzer works with. Store and Metrics are required; Log
-// defaults to none, Now to the system's clock.
+// Deps is what an analyzer works with. Store and Metrics are required; without
+// Places positions tell no time zone; Log defaults to none, Now to the system's
+// clock.
 type Deps struct {
 	Store   Store
 	Metrics *Metrics
+	Places  Places
 	Log     *slog.Logger
 	Now     func() time.Time
 }
@@ -27,6 +29,7 @@ type Analyzer struct {
 	store   Store
 	log     *slog.Logger
 	metrics *Metrics
+	places  Places
 	now     func() time.Time
 	room    *semaphore.Weighted
 	in      chan item     // without a buffer, see enqueue
@@ -44,7 +47,7 @@ func New(cfg Config, deps Deps) (*Analyzer, error) {
 		return nil, fmt.Errorf("set up the analyzer: %w", err)
 	}
 	a := &Analyzer{
-		cfg: cfg, store: deps.Store, log: deps.Log, metrics: deps.Metrics, now: deps.Now,
+		cfg: cfg, store: deps.Store, log: deps.Log, metrics: deps.Metrics, places: deps.Places, now: deps.Now,
 		room: semaphore.NewWeighted(cfg.MaxRows), in: make(chan item), stopped: make(chan struct{}),
 	}
 	if a.log == nil {

@@ -56,11 +56,12 @@ func (b *background) observe(athlete schema.AthleteID, r Record) {
 }
 
 // inputsOf returns what a session of the athlete that starts at startMs
-// depends on. The local day follows from the file's own offset, else from the
-// time zone in the settings valid on the UTC day, else it is the UTC day.
+// depends on. The local day follows from the file's own offset or the one of the
+// place, else from the time zone in the settings valid on the UTC day, else it
+// is the UTC day.
 func (b *background) inputsOf(athlete schema.AthleteID, startMs int64, offsetS int32, source schema.OffsetSource) Inputs {
 	in := Inputs{ObservedHRMax: b.observedUntil(athlete, startMs)}
-	if source == schema.OffsetFile {
+	if source == schema.OffsetFile || source == OffsetPosition {
 		in.UTCOffsetS, in.OffsetSource = offsetS, source
 	} else if zone := b.zone(b.settingsOn(athlete, schema.DayOf(startMs, 0)).TimeZone); zone != nil {
 		_, seconds := time.UnixMilli(startMs).In(zone).Zone()

@@ -32,6 +32,7 @@ func (a *Analyzer) measure(it item) measured {
 	}
 	if w.err = check(it.env); w.err == nil {
 		it.env.Session.Samples.DropEmpty()
+		a.locate(&it.env.Session)
 		w.m = intensity.Measure(&it.env.Session)
 		w.decode = Fingerprint(&it.env.Session.Samples, w.m.HRFlags)
 	}

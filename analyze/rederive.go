@@ -191,6 +191,7 @@ func (a *Analyzer) rederiveKeys(ctx context.Context, bg *background, keys []Sess
 	}
 	nowMs := a.now().UnixMilli()
 	err := a.store.Load(ctx, keys, func(s *Stored) error {
+		a.locate(&s.Env.Session)
 		m := intensity.Measure(&s.Env.Session)
 		row := bg.derive(s.Env, m, Fingerprint(&s.Env.Session.Samples, m.HRFlags))
 		row.SamplesStored = row.Decode == s.Decode

@@ -5,9 +5,13 @@ import (
 	"plodwatch/schema"
 )
 
-// OffsetAthlete is the source of a UTC offset that comes from the time zone
-// set for the athlete, because the file does not say.
-const OffsetAthlete schema.OffsetSource = "athlete"
+// Where a session's UTC offset comes from when the file does not say:
+// OffsetPosition from the time zone at its first position, OffsetAthlete from
+// the time zone set for the athlete.
+const (
+	OffsetPosition schema.OffsetSource = "position"
+	OffsetAthlete  schema.OffsetSource = "athlete"
+)
 
 // Dated is one row of an athlete's settings as stored.
 type Dated struct {
@@ -20,7 +24,7 @@ type Dated struct {
 type Inputs struct {
 	Settings      Dated               // valid on the session's local day
 	UTCOffsetS    int32               // local time less UTC, seconds
-	OffsetSource  schema.OffsetSource // file, athlete, or none: taken as UTC
+	OffsetSource  schema.OffsetSource // file, position, athlete, or none: taken as UTC
 	LocalDay      schema.Day          // calendar day of the session's start
 	ObservedHRMax float64             // highest observed heart rate of the athlete up to the session, bpm; 0 = none
 }

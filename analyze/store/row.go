@@ -224,8 +224,9 @@ func (row *sessionRow) stored() (*analyze.Stored, error) {
 		Device: row.Device,
 		Flags:  flags(row.DecoderFlags),
 	}
-	if schema.OffsetSource(row.UTCOffsetSource) == schema.OffsetFile {
-		s.OffsetSource, s.UTCOffsetS = schema.OffsetFile, row.UTCOffsetS
+	switch source := schema.OffsetSource(row.UTCOffsetSource); source {
+	case schema.OffsetFile, analyze.OffsetPosition: // the session's own; others follow from settings
+		s.OffsetSource, s.UTCOffsetS = source, row.UTCOffsetS
 	}
 	if row.RPE != nil {
 		s.RPE, s.HasRPE = *row.RPE, true

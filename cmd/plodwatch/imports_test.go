@@ -37,6 +37,7 @@ var mayImport = map[string][]string{
 	"ingest/folder":           {"schema", "ingest"},
 	"analyze":                 {"schema", "analyze/intensity"},
 	"analyze/store":           {"schema", "schema/tables", "analyze", "analyze/intensity"},
+	"analyze/place":           {},
 	"analyze/store/storetest": {"schema", "schema/tables", "analyze", "analyze/intensity", "analyze/store"},
 	"analyze/feed":            {"schema", "schema/wire", "schema/streams", "analyze"},
 	"deploy/inprocess/chdb":   {},
@@ -54,6 +55,8 @@ var homes = map[string][]string{
 	"github.com/ClickHouse/clickhouse-go/v2": {"analyze/store", "schema/tables"},
 	"github.com/fsnotify/fsnotify":           {"ingest/folder"},
 	"github.com/alecthomas/kong":             {"cmd/plodwatch"},
+	"github.com/ringsaturn/tzf":              {"analyze/place"},
+	"github.com/ringsaturn/tzf-dist":         {"analyze/place"},
 	"github.com/schollz/progressbar/v3":      {"cmd/plodwatch"},
 	"go.yaml.in/yaml/v3":                     {"cmd/plodwatch"},
 }

@@ -18,6 +18,7 @@ import (
 
 	"plodwatch/analyze"
 	"plodwatch/analyze/feed"
+	"plodwatch/analyze/place"
 	"plodwatch/analyze/store"
 	"plodwatch/deploy/inprocess/chdb"
 	"plodwatch/deploy/inprocess/natsd"
@@ -111,7 +112,7 @@ func (h *localHost) openStore(ctx context.Context) error {
 
 func (h *localHost) startAnalyzer(ctx context.Context) error {
 	an, err := analyze.New(analyze.DefaultConfig(), analyze.Deps{
-		Store: h.st, Metrics: analyze.NewMetrics(h.reg), Log: h.app.log,
+		Store: h.st, Metrics: analyze.NewMetrics(h.reg), Places: place.New(), Log: h.app.log,
 	})
 	if err != nil {
 		return err

@@ -45,7 +45,7 @@ CREATE TABLE IF NOT EXISTS sessions_versions
     started_at          DateTime64(3, 'UTC') COMMENT 'start, UTC' CODEC(Delta, ZSTD(1)),
     ended_at            DateTime64(3, 'UTC') COMMENT 'end, UTC' CODEC(Delta, ZSTD(1)),
     utc_offset_s        Int32 COMMENT 'local time less UTC, s' CODEC(T64, ZSTD(1)),
-    utc_offset_source   LowCardinality(String) COMMENT 'file, athlete (time zone set for the athlete) or empty (taken as UTC)',
+    utc_offset_source   LowCardinality(String) COMMENT 'file, position (time zone at the first position), athlete (time zone set for the athlete) or empty (taken as UTC)',
     local_day           Date32 COMMENT 'calendar day of the start in local time' CODEC(Delta, ZSTD(1)),
     elapsed_ms          Int64 COMMENT 'start to end, ms' CODEC(T64, ZSTD(1)),
     paused_ms           Int64 COMMENT 'timer stopped, ms' CODEC(T64, ZSTD(1)),

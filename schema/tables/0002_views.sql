@@ -55,7 +55,7 @@ CREATE OR REPLACE VIEW sessions
     started_at        DateTime64(3, 'UTC') COMMENT 'start, UTC',
     ended_at          DateTime64(3, 'UTC') COMMENT 'end, UTC',
     utc_offset_s      Int32 COMMENT 'local time less UTC, s',
-    utc_offset_source LowCardinality(String) COMMENT 'file, athlete (time zone set for the athlete) or empty (taken as UTC)',
+    utc_offset_source LowCardinality(String) COMMENT 'file, position (time zone at the first position), athlete (time zone set for the athlete) or empty (taken as UTC)',
     local_day         Date32 COMMENT 'calendar day of the start in local time',
     elapsed_s         Float64 COMMENT 'start to end, s; = paused_s + gap_s + no_hr_s + rejected_hr_s + classified_s',
     timer_s           Float64 COMMENT 'timer running, s',
