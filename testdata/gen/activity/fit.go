@@ -54,6 +54,8 @@ func sportOf(name string) fit.Sport {
 		return fit.SportRunning
 	case "cycling":
 		return fit.SportCycling
+	case "walking":
+		return fit.SportWalking
 	case "transition":
 		return fit.SportTransition
 	default:
