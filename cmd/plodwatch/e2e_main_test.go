@@ -55,15 +55,19 @@ func testMain(m *testing.M) int {
 	defer os.RemoveAll(dir)
 	e2e = shared{
 		dir:    dir,
-		binary: sync.OnceValues(func() (string, error) { return buildHere(filepath.Join(dir, "plodwatch"), ".") }),
+		binary: sync.OnceValues(func() (string, error) { return build(filepath.Join(dir, "plodwatch"), ".") }),
 		corpus: sync.OnceValues(func() ([]truth, error) { return writeCorpus(filepath.Join(dir, "corpus"), 24, 8) }),
 	}
 	return m.Run()
 }
 
-// buildHere builds a main package to a file.
-func buildHere(to, pkg string) (string, error) {
-	out, err := exec.Command("go", "build", "-o", to, pkg).CombinedOutput()
+// build builds a main package to a file.
+func build(to, pkg string) (string, error) {
+	args := []string{"build", "-o", to}
+	if raced {
+		args = append(args, "-race")
+	}
+	out, err := exec.Command("go", append(args, pkg)...).CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("build %s: %w\n%s", pkg, err, out)
 	}
