@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"time"
 
 	"plodwatch/schema"
 )
@@ -27,7 +26,7 @@ func (a *Analyzer) flush(ctx context.Context, p *pending) []schema.AthleteID {
 
 // complete makes the rows of all sound items.
 func (a *Analyzer) complete(ctx context.Context, p *pending) (*Batch, error) {
-	bg, err := a.backgroundOf(ctx, athletesOf(p))
+	bg, err := backgroundOf(ctx, a.store, athletesOf(p))
 	if err != nil {
 		return nil, err
 	}
@@ -59,18 +58,6 @@ func exportVersion(o *schema.ExportOutcome, nowMs int64) uint64 {
 		return VersionOf(0, nowMs)
 	}
 	return VersionOf(o.DecoderVersion, nowMs)
-}
-
-func (a *Analyzer) backgroundOf(ctx context.Context, athletes []schema.AthleteID) (*background, error) {
-	settings, err := a.store.Settings(ctx, athletes)
-	if err != nil {
-		return nil, err
-	}
-	records, err := a.store.Records(ctx, athletes)
-	if err != nil {
-		return nil, err
-	}
-	return &background{settings: settings, records: records, zones: make(map[string]*time.Location)}, nil
 }
 
 func athletesOf(p *pending) []schema.AthleteID {

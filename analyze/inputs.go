@@ -1,6 +1,7 @@
 package analyze
 
 import (
+	"context"
 	"slices"
 	"time"
 
@@ -13,6 +14,19 @@ type background struct {
 	settings map[schema.AthleteID][]Dated  // ascending by day
 	records  map[schema.AthleteID][]Record // ascending by start and by heart rate
 	zones    map[string]*time.Location     // nil when the name is unknown
+}
+
+// backgroundOf reads what is known of athletes.
+func backgroundOf(ctx context.Context, r Reader, athletes []schema.AthleteID) (*background, error) {
+	settings, err := r.Settings(ctx, athletes)
+	if err != nil {
+		return nil, err
+	}
+	records, err := r.Records(ctx, athletes)
+	if err != nil {
+		return nil, err
+	}
+	return &background{settings: settings, records: records, zones: make(map[string]*time.Location)}, nil
 }
 
 // settingsOn returns the settings valid on a day, zero when there are none.

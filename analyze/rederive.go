@@ -123,7 +123,7 @@ func (a *Analyzer) rederive(ctx context.Context, athletes []schema.AthleteID, ch
 	cause string, between func(), progress Progress,
 ) (map[schema.AthleteID]int, error) {
 	again := make(map[schema.AthleteID]int)
-	bg, briefs, err := a.briefs(ctx, athletes)
+	bg, briefs, err := briefsOf(ctx, a.store, athletes)
 	if err != nil {
 		return again, err
 	}
@@ -157,10 +157,16 @@ func (a *Analyzer) rederive(ctx context.Context, athletes []schema.AthleteID, ch
 // sessionsPerStep is after how many sessions progress is told.
 const sessionsPerStep = 64
 
-// briefs reads what is stored of the athletes' sessions, and what they depend
+// sourceOfBriefs reads sessions and what they depend on.
+type sourceOfBriefs interface {
+	Reader
+	Archive
+}
+
+// briefsOf reads what is stored of the athletes' sessions, and what they depend
 // on. The records come from the same reading, so that both agree.
-func (a *Analyzer) briefs(ctx context.Context, athletes []schema.AthleteID) (*background, []Brief, error) {
-	settings, err := a.store.Settings(ctx, athletes)
+func briefsOf(ctx context.Context, st sourceOfBriefs, athletes []schema.AthleteID) (*background, []Brief, error) {
+	settings, err := st.Settings(ctx, athletes)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -168,7 +174,7 @@ func (a *Analyzer) briefs(ctx context.Context, athletes []schema.AthleteID) (*ba
 		settings: settings, records: make(map[schema.AthleteID][]Record), zones: make(map[string]*time.Location),
 	}
 	var all []Brief
-	err = a.store.Briefs(ctx, athletes, func(b *Brief) error {
+	err = st.Briefs(ctx, athletes, func(b *Brief) error {
 		all = append(all, *b)
 		bg.observe(b.Athlete, Record{StartMs: b.StartMs, BPM: b.ObservedHRMax})
 		return nil

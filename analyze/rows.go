@@ -100,10 +100,30 @@ type Brief struct {
 	RulesVersion  uint32
 }
 
-// Stored is a session read back, with the fingerprint of its samples and the
-// version of its row.
+// Stored is a session read back, with what its row holds beside it.
 type Stored struct {
-	Env     *schema.Envelope
-	Decode  uint64
-	Version uint64
+	Env          *schema.Envelope
+	Decode       uint64 // fingerprint of its samples
+	Version      uint64
+	Budget       intensity.Budget
+	RulesVersion uint32 // of the arithmetic behind Budget
+}
+
+// Judgement is what is stored of a session's intensity. Without an answer
+// pointers are nil, and Verdict says why.
+type Judgement struct {
+	SettingsID        string      // fingerprint of the settings as used
+	SettingsFrom      *schema.Day // from when they hold; nil when nothing was set
+	HRMax             *float64    // bpm
+	HRMaxSource       intensity.HRMaxSource
+	LowMs, ModerateMs int64 // of classified time
+	HighMs            int64
+	LowShare          *float64 // of classified time, 0 to 1
+	Meets8020         *bool
+	Class             intensity.Class
+	Label             intensity.Label
+	CapOK             *bool
+	Verdict           intensity.Verdict
+	RulesVersion      uint32
+	AnalyzedMs        int64 // Unix ms
 }

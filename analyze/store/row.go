@@ -240,7 +240,13 @@ func (row *sessionRow) stored() (*analyze.Stored, error) {
 		Format: schema.Format(row.Format), DecoderVersion: row.DecoderVersion, Salvaged: row.Salvaged,
 		ReceivedMs: row.ReceivedAt, Session: s,
 	}
-	return &analyze.Stored{Env: env, Decode: row.Decode, Version: row.Version}, nil
+	return &analyze.Stored{
+		Env: env, Decode: row.Decode, Version: row.Version, RulesVersion: row.RulesVersion,
+		Budget: intensity.Budget{
+			ElapsedMs: row.ElapsedMs, PausedMs: row.PausedMs, GapMs: row.GapMs, NoHRMs: row.NoHRMs,
+			RejectedHRMs: row.RejectedHRMs, ClassifiedMs: row.ClassifiedMs,
+		},
+	}, nil
 }
 
 func (row *sessionRow) restoreStretches(s *schema.Session) {
