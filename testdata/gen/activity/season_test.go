@@ -83,6 +83,20 @@ func TestSeasonFilesHoldTheirTruth(t *testing.T) {
 	}
 }
 
+func TestSeasonFilesAreThoseOfTheEncoder(t *testing.T) {
+	s := season(t, 1)
+	v := &s.Sessions[0]
+	v.RPE = -1 // which the encoder cannot write
+	v.Sessions[0].Samples[0].HR = max(v.Sessions[0].Samples[0].HR, 60)
+	want, err := v.Activity.FIT()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := encoded(t, v); !bytes.Equal(got, want) {
+		t.Errorf("%d bytes differ from the encoder's %d", len(got), len(want))
+	}
+}
+
 func TestSeasonIsWhatItsPhasesPromise(t *testing.T) {
 	for _, seed := range []uint64{1, 2, 3} {
 		s := season(t, seed)
