@@ -77,7 +77,7 @@ func seasonTruth(s *activity.Season) [][]string {
 		}
 		rows = append(rows, []string{
 			v.Name + ".fit", v.Day.Format(time.DateOnly), strconv.Itoa(v.Week), string(v.Phase), v.Intent, planned, a.Sport, rpe,
-			strconv.FormatFloat(s.HRMaxOn(v.Day), 'f', -1, 64), seconds(time.Duration(a.ElapsedMs-a.PausedMs) * time.Millisecond),
+			strconv.FormatFloat(s.HRMaxOn(v.Day), 'f', -1, 64), seconds(v.Timer()),
 			strconv.FormatFloat(a.DistanceM, 'f', 2, 64), seconds(v.Thirds.Low), seconds(v.Thirds.Moderate), seconds(v.Thirds.High),
 			v.Verdict(), v.Class(),
 		})
@@ -86,7 +86,7 @@ func seasonTruth(s *activity.Season) [][]string {
 }
 
 func seasonWeeks(s *activity.Season) [][]string {
-	rows := [][]string{{"first_day", "phase", "sessions", "timer_s", "low_s", "moderate_s", "high_s", "low_share", "verdict"}}
+	rows := [][]string{{"first_day", "phase", "sessions", "timer_s", "low_s", "moderate_s", "high_s", "low_share", "verdict", "reason"}}
 	seconds := func(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), 'f', -1, 64) }
 	for i := range s.Weeks {
 		w := &s.Weeks[i]
@@ -96,7 +96,7 @@ func seasonWeeks(s *activity.Season) [][]string {
 		}
 		rows = append(rows, []string{
 			w.First.Format(time.DateOnly), string(w.Phase), strconv.Itoa(w.Count), seconds(w.Timer),
-			seconds(w.Total.Low), seconds(w.Total.Moderate), seconds(w.Total.High), share, w.Verdict(),
+			seconds(w.Total.Low), seconds(w.Total.Moderate), seconds(w.Total.High), share, w.Verdict(), w.Reason(),
 		})
 	}
 	return rows

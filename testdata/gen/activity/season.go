@@ -58,11 +58,12 @@ const (
 // SeasonWeek is one week from Monday to Sunday, local time, with what its
 // sessions sum to.
 type SeasonWeek struct {
-	First time.Time // Monday, midnight UTC
-	Phase Phase
-	Total Thirds
-	Timer time.Duration
-	Count int
+	First  time.Time // Monday, midnight UTC
+	Phase  Phase
+	Total  Thirds
+	Timer  time.Duration
+	Count  int // sessions
+	WithHR int // sessions with any heart rate
 }
 
 // SeasonSession is one session of the season with its answer.
@@ -159,11 +160,8 @@ func (s *Season) add(week int, o *outing, random *rand.Rand) {
 		RPE:         o.rpe,
 	}
 	done.Sessions = []Session{o.do(start, offset, fitness(float64(week)+float64(o.weekday)/7), random)}
-	answer := &done.Sessions[0].Answer
-	done.Thirds = thirdsOf(answer, s.HRMaxOn(day))
-	w.Total.add(done.Thirds)
-	w.Timer += time.Duration(answer.ElapsedMs-answer.PausedMs) * time.Millisecond
-	w.Count++
+	done.Thirds = thirdsOf(&done.Sessions[0].Answer, s.HRMaxOn(day))
+	w.Add(&done)
 	s.Sessions = append(s.Sessions, done)
 }
 

@@ -47,14 +47,12 @@ func (t Thirds) LowShare() (float64, bool) {
 // Verdict is what has to be said about the session's intensity: ok, no_hr,
 // too_short (below 5 minutes) or low_coverage (below 80 %).
 func (s *SeasonSession) Verdict() string {
-	a := &s.Sessions[0].Answer
-	timer := a.ElapsedMs - a.PausedMs
-	switch {
-	case a.ClassifiedMs == 0:
+	switch total := s.Thirds.Total(); {
+	case total == 0:
 		return "no_hr"
-	case time.Duration(a.ClassifiedMs)*time.Millisecond < 5*time.Minute:
+	case total < 5*time.Minute:
 		return "too_short"
-	case float64(a.ClassifiedMs) < 0.8*float64(timer):
+	case total.Seconds() < 0.8*s.Timer().Seconds():
 		return "low_coverage"
 	default:
 		return "ok"
@@ -80,15 +78,29 @@ func (s *SeasonSession) Class() string {
 	}
 }
 
+// Timer is how long the timer of the session ran.
+func (s *SeasonSession) Timer() time.Duration {
+	a := &s.Sessions[0].Answer
+	return time.Duration(a.ElapsedMs-a.PausedMs) * time.Millisecond
+}
+
+// Add adds a session to what the week sums to.
+func (w *SeasonWeek) Add(s *SeasonSession) {
+	w.Total.add(s.Thirds)
+	w.Timer += s.Timer()
+	w.Count++
+	if s.Thirds.Total() > 0 {
+		w.WithHR++
+	}
+}
+
 // Verdict is what has to be said about the week: ok from four fifths of the
-// time at low intensity, borderline from three quarters, else too_hard;
-// insufficient_data with less than three sessions, 90 minutes of heart rate or
-// four fifths of the time with it.
+// time at low intensity, borderline from three quarters, else too_hard; and
+// insufficient_data where there is a Reason.
 func (w *SeasonWeek) Verdict() string {
-	total := w.Total.Total()
 	low, _ := w.Total.LowShare()
 	switch {
-	case w.Count < 3 || total < 90*time.Minute || total.Seconds() < 0.8*w.Timer.Seconds():
+	case w.Reason() != "":
 		return "insufficient_data"
 	case low >= 0.8:
 		return "ok"
@@ -96,5 +108,25 @@ func (w *SeasonWeek) Verdict() string {
 		return "borderline"
 	default:
 		return "too_hard"
+	}
+}
+
+// Reason is why the week cannot be judged, "" when it can: four fifths of the
+// time have to have heart rate, in three sessions, for 90 minutes.
+func (w *SeasonWeek) Reason() string {
+	total := w.Total.Total()
+	switch {
+	case w.Count == 0:
+		return "no_sessions"
+	case total == 0:
+		return "no_hr"
+	case total.Seconds() < 0.8*w.Timer.Seconds():
+		return "low_coverage"
+	case w.WithHR < 3:
+		return "few_sessions"
+	case total < 90*time.Minute:
+		return "little_hr"
+	default:
+		return ""
 	}
 }

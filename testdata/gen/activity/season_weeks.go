@@ -80,7 +80,7 @@ func baseWeek(week int) []outing {
 		easy(tuesday, 50, 136), repeats(thursday, "steady", 5, 3, 5, 159, 3), easy(saturday, 45, 134), long(sunday, longest, 137),
 	}
 	if week%3 == 1 {
-		hills := repeats(tuesday, "hills", 6, 5, 1, 172, 4)
+		hills := repeats(tuesday, "hills", 6, 5, 1.5, 172, 3.5)
 		list[0] = hills
 	}
 	switch week {
