@@ -25,7 +25,7 @@ func TestEndToEndQueryOnlyReads(t *testing.T) {
 	if err := os.WriteFile(secret, []byte("5318008\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range []struct{ name, sql, says string }{
+	cases := []struct{ name, sql, says string }{
 		{"a file", "SELECT * FROM file('" + secret + "', 'CSV', 'a Int64')", "file is refused"},
 		{"a file in a subquery", "SELECT (SELECT max(a) FROM file('" + secret + "', 'CSV', 'a Int64'))", "file is refused"},
 		{"a file in capitals with a comment", "SELECT * FROM FILE/**/('" + secret + "', 'CSV', 'a Int64')", "refused"},
@@ -43,11 +43,22 @@ func TestEndToEndQueryOnlyReads(t *testing.T) {
 		{"lifting its limits", "SELECT 1 SETTINGS readonly = 0", "readonly"},
 		{"nothing", " ", "Empty query"},
 		{"a table that is not there", "SELECT * FROM nosuch", "nosuch"},
-	} {
-		got := p.do(exitUsage, "query", c.sql)
-		if !strings.Contains(got.stderr, c.says) || got.stdout != "" || strings.Contains(got.stderr, "5318008") {
-			t.Errorf("%s: printed %q and said %q, want %q", c.name, got.stdout, got.stderr, c.says)
+	}
+	// Through the daemon that holds the data, and without one.
+	refuse := func(cases []struct{ name, sql, says string }) {
+		t.Helper()
+		for _, c := range cases {
+			got := p.do(exitUsage, "query", c.sql)
+			if !strings.Contains(got.stderr, c.says) || got.stdout != "" || strings.Contains(got.stderr, "5318008") {
+				t.Errorf("%s: printed %q and said %q, want %q", c.name, got.stdout, got.stderr, c.says)
+			}
 		}
+	}
+	d := p.up()
+	refuse(cases)
+	d.stop(os.Interrupt)
+	for i := 0; i < len(cases); i += 3 {
+		refuse(cases[i : i+1])
 	}
 	if n := asked.Load(); n != 0 {
 		t.Errorf("%d requests left the process", n)
