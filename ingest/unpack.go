@@ -162,12 +162,12 @@ func (u *unpacker) decode(ctx context.Context, c *content, r *bufio.Reader, kind
 		c.refusal = schema.Skip(schema.ReasonNested, "a zip inside gzip")
 		return nil
 	default:
-		c.refusal = schema.Skip(schema.ReasonUnsupported, "neither FIT nor GPX, nor gzip or zip of them")
+		c.refusal = schema.Skip(schema.ReasonUnsupported, "neither FIT, GPX nor TCX, nor gzip or zip of them")
 		return nil
 	}
 	decoder := u.decoders[c.format]
 	if decoder == nil {
-		c.refusal = schema.Skip(schema.ReasonUnsupported, string(c.format)+" files are not read yet; export the activity as FIT or GPX")
+		c.refusal = schema.Skip(schema.ReasonUnsupported, string(c.format)+" files are not read here")
 		return nil
 	}
 	if size > u.cfg.MaxPayloadBytes {

@@ -28,6 +28,7 @@ import (
 	"plodwatch/ingest/blobs"
 	"plodwatch/ingest/fitfile"
 	"plodwatch/ingest/gpxfile"
+	"plodwatch/ingest/tcxfile"
 	"plodwatch/schema"
 )
 
@@ -98,7 +99,7 @@ type bench struct {
 const finishedMs = 1_750_000_000_000
 
 func decoders() map[schema.Format]ingest.Decoder {
-	return map[schema.Format]ingest.Decoder{schema.FormatFIT: fitfile.Decoder{}, schema.FormatGPX: gpxfile.Decoder{}}
+	return map[schema.Format]ingest.Decoder{schema.FormatFIT: fitfile.Decoder{}, schema.FormatGPX: gpxfile.Decoder{}, schema.FormatTCX: tcxfile.Decoder{}}
 }
 
 func newBench(t *testing.T, change func(*ingest.Config, *ingest.Deps)) *bench {
@@ -306,7 +307,11 @@ func TestASessionIsTheSamePlainAndGzipped(t *testing.T) {
 }
 
 func TestOutcomesOfSingleFiles(t *testing.T) {
-	const tcx = `<?xml version="1.0"?><TrainingCenterDatabase xmlns="x"><Activities/></TrainingCenterDatabase>`
+	const (
+		tcx = `<?xml version="1.0"?><TrainingCenterDatabase xmlns="x"><Activities><Activity Sport="Running"><Lap><Track>` +
+			`<Trackpoint><Time>2025-05-01T06:00:00Z</Time></Trackpoint></Track></Lap></Activity></Activities></TrainingCenterDatabase>`
+		course = `<TrainingCenterDatabase><Courses><Course/></Courses></TrainingCenterDatabase>`
+	)
 	whole := gz(t, gpxRun(0, 2000))
 	damaged := bytes.Clone(whole)
 	damaged[len(damaged)-6] ^= 0xff // the checksum
@@ -320,8 +325,10 @@ func TestOutcomesOfSingleFiles(t *testing.T) {
 		"empty":               {nil, schema.OutcomeRejected, schema.ReasonEmpty, schema.FormatUnknown},
 		"one byte":            {[]byte{7}, schema.OutcomeSkipped, schema.ReasonUnsupported, schema.FormatUnknown},
 		"text":                {[]byte("Activity ID,Date\n1,2\n"), schema.OutcomeSkipped, schema.ReasonUnsupported, schema.FormatUnknown},
-		"TCX":                 {[]byte("\ufeff  " + tcx), schema.OutcomeSkipped, schema.ReasonUnsupported, schema.FormatTCX},
-		"gzip of TCX":         {gz(t, []byte(tcx)), schema.OutcomeSkipped, schema.ReasonUnsupported, schema.FormatTCX},
+		"TCX":                 {[]byte("\ufeff  " + tcx), schema.OutcomeDecoded, schema.ReasonNone, schema.FormatTCX},
+		"gzip of TCX":         {gz(t, []byte("  "+tcx)), schema.OutcomeDecoded, schema.ReasonNone, schema.FormatTCX},
+		"truncated TCX":       {[]byte(tcx[:len(tcx)-50]), schema.OutcomeSalvaged, schema.ReasonTruncated, schema.FormatTCX},
+		"TCX course":          {[]byte(course), schema.OutcomeSkipped, schema.ReasonNotActivity, schema.FormatTCX},
 		"gzip of nothing":     {gz(t, nil), schema.OutcomeRejected, schema.ReasonEmpty, schema.FormatUnknown},
 		"half a gzip header":  {whole[:5], schema.OutcomeRejected, schema.ReasonMalformed, schema.FormatUnknown},
 		"three times gzipped": {gz(t, gz(t, gz(t, gpxRun(0, 2)))), schema.OutcomeRejected, schema.ReasonNested, schema.FormatUnknown},

@@ -27,6 +27,7 @@ import (
 	"plodwatch/ingest/fitfile"
 	"plodwatch/ingest/gpxfile"
 	"plodwatch/ingest/jobs"
+	"plodwatch/ingest/tcxfile"
 	"plodwatch/schema"
 	"plodwatch/schema/streams"
 	"plodwatch/schema/wire"
@@ -189,6 +190,7 @@ func decoders() map[schema.Format]ingest.Decoder {
 	return map[schema.Format]ingest.Decoder{
 		schema.FormatFIT: fitfile.Decoder{},
 		schema.FormatGPX: gpxfile.Decoder{},
+		schema.FormatTCX: tcxfile.Decoder{},
 	}
 }
 

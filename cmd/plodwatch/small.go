@@ -12,6 +12,7 @@ import (
 	"plodwatch/deploy/inprocess/chdb"
 	"plodwatch/ingest/fitfile"
 	"plodwatch/ingest/gpxfile"
+	"plodwatch/ingest/tcxfile"
 )
 
 // versionCmd prints what decides the numbers: the versions of the program, of
@@ -27,13 +28,14 @@ func (c *versionCmd) Run(a *app) error {
 		Go         string `json:"go"`
 		FITDecoder uint32 `json:"fit_decoder_version"`
 		GPXDecoder uint32 `json:"gpx_decoder_version"`
+		TCXDecoder uint32 `json:"tcx_decoder_version"`
 		Rules      uint32 `json:"rules_version"`
-	}{version, runtime.Version(), fitfile.DecoderVersion, gpxfile.DecoderVersion, intensity.RulesVersion}
+	}{version, runtime.Version(), fitfile.DecoderVersion, gpxfile.DecoderVersion, tcxfile.DecoderVersion, intensity.RulesVersion}
 	if c.JSON {
 		return printJSON(a.stdout, v)
 	}
-	fmt.Fprintf(a.stdout, "plodwatch %s (%s, FIT decoder %d, GPX decoder %d, rules %d)\n",
-		v.Version, v.Go, v.FITDecoder, v.GPXDecoder, v.Rules)
+	fmt.Fprintf(a.stdout, "plodwatch %s (%s, FIT decoder %d, GPX decoder %d, TCX decoder %d, rules %d)\n",
+		v.Version, v.Go, v.FITDecoder, v.GPXDecoder, v.TCXDecoder, v.Rules)
 	return nil
 }
 
