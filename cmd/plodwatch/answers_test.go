@@ -5,9 +5,12 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // answer is what the generator knows of a session, in testdata/activities.
@@ -95,5 +98,35 @@ func compareAnswer(t *testing.T, got *checkedSession, want *answer) {
 	}
 	if want.DistanceM > 0 && (got.DistanceM == nil || math.Abs(*got.DistanceM-want.DistanceM) > 0.005*want.DistanceM) {
 		t.Errorf("distance %v, want %.1f m", got.DistanceM, want.DistanceM)
+	}
+}
+
+// TestTheSameRunInEveryFormatGivesTheSameSeconds: what a run measures to does
+// not depend on the format that it was exported in.
+func TestTheSameRunInEveryFormatGivesTheSameSeconds(t *testing.T) {
+	for name, formats := range map[string][]string{
+		"intervals": {"fit", "gpx", "tcx"},
+		"pauses":    {"fit", "tcx"}, // GPX cannot say that the timer stopped
+	} {
+		var first checkedSession
+		for i, format := range formats {
+			file := filepath.Join("..", "..", "testdata", "activities", name+"."+format)
+			got := check(t, exitOK, "--max-hr", "190", file)[0].Sessions
+			if len(got) != 1 {
+				t.Fatalf("%s: %d sessions", file, len(got))
+			}
+			if i == 0 {
+				first = got[0]
+			}
+			if diff := cmp.Diff(first.HRSeconds, got[0].HRSeconds); diff != "" {
+				t.Errorf("%s: seconds per heart rate differ from %s:\n%s", file, formats[0], diff)
+			}
+			if diff := cmp.Diff(first.Budget, got[0].Budget); diff != "" {
+				t.Errorf("%s: time budget differs from %s:\n%s", file, formats[0], diff)
+			}
+			if !slices.Equal(first.ZoneS, got[0].ZoneS) || len(got[0].ZoneS) == 0 {
+				t.Errorf("%s: zones of %v s, %v s in %s", file, got[0].ZoneS, first.ZoneS, formats[0])
+			}
+		}
 	}
 }

@@ -15,8 +15,8 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 // TestCheckGolden: everything `check --json` says of the generated activities,
 // under a set max HR and under none.
 func TestCheckGolden(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join("..", "..", "testdata", "activities", "*.[fg][ip][tx]"))
-	if err != nil || len(files) < 10 {
+	files, err := filepath.Glob(filepath.Join("..", "..", "testdata", "activities", "*.[fgt][ipc][tx]"))
+	if err != nil || len(files) < 13 {
 		t.Fatalf("%d generated activities: %v", len(files), err)
 	}
 	for _, file := range files {

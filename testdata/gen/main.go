@@ -4,10 +4,13 @@
 //
 //	go run ./testdata/gen activities --out testdata/activities
 //	go run ./testdata/gen corpus --out DIR --files 1000 --minutes 60 --seed 1
+//	go run ./testdata/gen season --out DIR --seed 1 --from 2023-01-02
 //
 // A corpus's truth (samples, sum of heart rates, distance and SHA-256 of every
 // file) goes to DIR.tsv, beside the folder, so that the folder holds nothing
-// but FIT files.
+// but FIT files. A season is one athlete's life over two years; beside its
+// folder stand DIR.tsv with what is true of each session, DIR.weeks.tsv of each
+// week, DIR.log.csv with the athlete's log and DIR.plan.csv with the easy days.
 package main
 
 import (
@@ -33,7 +36,7 @@ func main() {
 
 func command(args []string) error {
 	if len(args) == 0 {
-		return errors.New("need a command: activities or corpus")
+		return errors.New("need a command: activities, corpus or season")
 	}
 	flags := flag.NewFlagSet(args[0], flag.ContinueOnError)
 	out := flags.String("out", filepath.Join("testdata", "activities"), "folder to write to")
@@ -51,8 +54,15 @@ func command(args []string) error {
 			return err
 		}
 		return writeCorpus(*out, *files, *minutes, *seed)
+	case "season":
+		seed := flags.Uint64("seed", 1, "same seed, same files")
+		from := flags.String("from", "2023-01-02", "first day, a Monday")
+		if err := flags.Parse(args[1:]); err != nil {
+			return err
+		}
+		return writeSeason(*out, *from, *seed)
 	default:
-		return fmt.Errorf("command %q: need activities or corpus", args[0])
+		return fmt.Errorf("command %q: need activities, corpus or season", args[0])
 	}
 }
 
@@ -62,16 +72,36 @@ type answers map[string]struct {
 	Sessions []activity.Answer `json:"sessions"`
 }
 
-// asGPX names the activities that are written as GPX; all but twoSegments are
-// written as FIT too.
-func asGPX(name string) (gpx, fit bool) {
+// formatsOf returns the formats that an activity is written in.
+func formatsOf(name string) []string {
 	switch name {
-	case "intervals", "no_hr":
-		return true, true
+	case "intervals":
+		return []string{"fit", "tcx", "gpx"}
+	case "pauses":
+		return []string{"fit", "tcx"}
+	case "no_hr":
+		return []string{"fit", "gpx"}
 	case "two_segments":
-		return true, false
+		return []string{"tcx", "gpx"}
 	default:
-		return false, true
+		return []string{"fit"}
+	}
+}
+
+// encode returns the activity in a format. For GPX it moves the answers to the
+// times that are written there.
+func encode(a *activity.Activity, format string) ([]byte, error) {
+	switch format {
+	case "fit":
+		return a.FIT()
+	case "tcx":
+		return a.TCX(), nil
+	default:
+		for i := range a.Sessions {
+			start := a.Sessions[i].Start.Add(activity.Fraction)
+			a.Sessions[i].Answer.StartedAt = start.Format(time.RFC3339Nano)
+		}
+		return a.GPX(), nil
 	}
 }
 
@@ -81,22 +111,12 @@ func writeActivities(dir string) error {
 	}
 	known := answers{}
 	for _, a := range activity.All() {
-		gpx, fit := asGPX(a.Name)
-		if fit {
-			data, err := a.FIT()
+		for _, format := range formatsOf(a.Name) {
+			data, err := encode(&a, format)
 			if err != nil {
 				return fmt.Errorf("%s: %w", a.Name, err)
 			}
-			if err := known.put(dir, a.Name+".fit", "fit", data, &a); err != nil {
-				return err
-			}
-		}
-		if gpx {
-			for i := range a.Sessions {
-				start := a.Sessions[i].Start.Add(activity.Fraction)
-				a.Sessions[i].Answer.StartedAt = start.Format(time.RFC3339Nano)
-			}
-			if err := known.put(dir, a.Name+".gpx", "gpx", a.GPX(), &a); err != nil {
+			if err := known.put(dir, a.Name+"."+format, format, data, &a); err != nil {
 				return err
 			}
 		}

@@ -23,8 +23,10 @@ func TestCommittedFilesAreThoseTheGeneratorWrites(t *testing.T) {
 				t.Errorf("%s.fit differs", a.Name)
 			}
 		}
-		if committed, err := os.ReadFile(filepath.Join(dir, a.Name+".gpx")); err == nil && !bytes.Equal(a.GPX(), committed) {
-			t.Errorf("%s.gpx differs", a.Name)
+		for ext, data := range map[string][]byte{".gpx": a.GPX(), ".tcx": a.TCX()} {
+			if committed, err := os.ReadFile(filepath.Join(dir, a.Name+ext)); err == nil && !bytes.Equal(data, committed) {
+				t.Errorf("%s%s differs", a.Name, ext)
+			}
 		}
 	}
 }

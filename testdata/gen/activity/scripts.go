@@ -22,7 +22,7 @@ func easyRun() Activity {
 	return Activity{Name: "easy_run", Offset: summer, Sessions: []Session{w.end(true)}}
 }
 
-// intervals is written as FIT and as GPX: both have to give the same seconds.
+// intervals is written as FIT, GPX and TCX: all have to give the same seconds.
 func intervals() Activity {
 	w := begin("running", morning(2), summer)
 	w.run(180, 1, 120, 2700)
@@ -35,7 +35,7 @@ func intervals() Activity {
 }
 
 // pauses has a start at a sample, a start before the next sample, and a stop
-// that only the next sample ends.
+// that only the next sample ends. In TCX they are tracks inside a lap.
 func pauses() Activity {
 	w := begin("running", morning(3), summer)
 	w.run(240, 1, 126, 2800)
@@ -103,7 +103,8 @@ func withoutHR() Activity {
 	return Activity{Name: "no_hr", Offset: summer, Sessions: []Session{w.end(true)}}
 }
 
-// twoSegments is a GPX track with two segments.
+// twoSegments is a GPX track with two segments, and a TCX activity with a hole
+// between two laps.
 func twoSegments() Activity {
 	w := begin("running", morning(8), summer)
 	w.run(180, 1, 121, 2800)
