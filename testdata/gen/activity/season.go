@@ -160,7 +160,7 @@ func (s *Season) add(week int, o *outing, random *rand.Rand) {
 		RPE:         o.rpe,
 	}
 	done.Sessions = []Session{o.do(start, offset, fitness(float64(week)+float64(o.weekday)/7), random)}
-	done.Thirds = thirdsOf(&done.Sessions[0].Answer, s.HRMaxOn(day))
+	done.Thirds = done.ThirdsAt(s.HRMaxOn(day))
 	w.Add(&done)
 	s.Sessions = append(s.Sessions, done)
 }

@@ -78,6 +78,9 @@ func (s *SeasonSession) Class() string {
 	}
 }
 
+// ThirdsAt is the session's time in thirds, had max HR been another.
+func (s *SeasonSession) ThirdsAt(hrMax float64) Thirds { return thirdsOf(&s.Sessions[0].Answer, hrMax) }
+
 // Timer is how long the timer of the session ran.
 func (s *SeasonSession) Timer() time.Duration {
 	a := &s.Sessions[0].Answer
