@@ -45,7 +45,10 @@ func TestPausesBecomeTimerEvents(t *testing.T) {
 		"two, rounded":                   {[]string{timed(0, 99.4, hrs(0, 60)+hrs(80, 90)+hrs(95, 125))}, append(pause(60, 80), pause(90, 95)...)},
 		"one marked, one not":            {[]string{timed(0, 99, hrs(0, 60), hrs(80, 90)+hrs(95, 125))}, append(pause(60, 80), pause(90, 95)...)},
 		"a hole while the timer ran":     {[]string{timed(0, 189, hrs(0, 60)+hrs(160, 190))}, nil},
-		"a pause and a hole":             {[]string{timed(0, 189, hrs(0, 60)+hrs(110, 160)+hrs(210, 240))}, nil}, // which is which?
+		"a pause and a longer hole":      {[]string{timed(0, 219, hrs(0, 60)+hrs(80, 160)+hrs(210, 240))}, nil},
+		"a pause and a shorter hole":     {[]string{timed(0, 189, hrs(0, 60)+hrs(110, 160)+hrs(180, 240))}, pause(60, 110)},
+		"a hole as long as no pause":     {[]string{timed(0, 209, hrs(0, 60)+hrs(160, 240))}, nil},
+		"samples while it was stopped":   {[]string{timed(0, 140, hrs(0, 60)+hrs(160, 260))}, pause(60, 160)},
 		"a timer of nothing":             {[]string{timed(0, 0, hrs(0, 60)+hrs(160, 190))}, nil},
 		"a lap that begins too early":    {[]string{timed(-3000, 60, hrs(0, 60)+hrs(160, 190))}, nil},
 		"the next lap does not say when": {[]string{timed(0, 60, hrs(0, 60)), lap(hrs(160, 190))}, pause(60, 160)},

@@ -1,6 +1,7 @@
 package tcxfile
 
 import (
+	"cmp"
 	"slices"
 
 	"plodwatch/schema"
@@ -24,11 +25,12 @@ type gap struct {
 	paused       bool
 }
 
+func (g *gap) length() int64 { return g.toMs - g.fromMs }
+
 // timerEvents returns the pauses as stops and starts of the timer. A gap is a
 // pause when a new track begins after it in the same lap, which is how the
-// format marks it, or when the lap's timer says so: it is shorter than the lap
-// by just what the lap's gaps come to. Programs exist that do not mark pauses;
-// a new lap says nothing, for every lap begins a track.
+// format marks it, or when the lap's timer says so. Programs exist that do not
+// mark pauses; a new lap says nothing, for every lap begins a track.
 func (a *activity) timerEvents() []schema.TimerEvent {
 	normal := interval(a.cols.TimeMs)
 	gaps := gapsOver(a.cols.TimeMs, max(briefMs, normal+normal/2))
@@ -63,8 +65,10 @@ func (a *activity) tracksInsideLaps() []int64 {
 	return marks
 }
 
-// askLaps marks the gaps of a lap as paused when the lap's timer is shorter
-// than its time by what they come to, give or take a second each.
+// askLaps marks gaps as paused in every lap whose timer is shorter than its
+// time: the longest ones that together come to the difference, give or take a
+// second each. Should one of them have been a hole in the recording and a
+// shorter one the pause, neither counts as recorded anyway.
 func (a *activity) askLaps(gaps []gap, hold int64) {
 	for i := range a.laps {
 		l := &a.laps[i]
@@ -72,23 +76,41 @@ func (a *activity) askLaps(gaps []gap, hold int64) {
 		if !l.has[fLapTimer] || start == 0 || end <= start {
 			continue
 		}
-		paused, open, n := end-start-ms(l.values[fLapTimer]), int64(0), int64(0)
+		paused := end - start - ms(l.values[fLapTimer])
+		var open []*gap
 		inside := gapsFrom(gaps, start, end)
-		for _, g := range inside {
-			if d := g.toMs - g.fromMs - hold; g.paused {
-				paused -= d
+		for k := range inside {
+			if g := &inside[k]; g.paused {
+				paused -= g.length() - hold
 			} else {
-				open += d
-				n++
+				open = append(open, g)
 			}
 		}
-		if n == 0 || paused < leastPauseMs || paused-open > (n+1)*holdMs || open-paused > (n+1)*holdMs {
+		if paused < leastPauseMs {
 			continue
 		}
-		for k := range inside {
-			inside[k].paused = true
+		slices.SortStableFunc(open, func(x, y *gap) int { return cmp.Compare(y.length(), x.length()) })
+		for _, g := range open[:longestOf(open, paused, hold)] {
+			g.paused = true
 		}
 	}
+}
+
+// longestOf returns how many of the longest gaps come closest to paused, 0
+// when they do not come close. All of them may come to a little less: some
+// watches go on writing while the timer is stopped.
+func longestOf(open []*gap, paused, hold int64) int {
+	n, sum, best := 0, int64(0), paused
+	for k, g := range open {
+		sum += g.length() - hold
+		if off := max(sum-paused, paused-sum); off < best && off <= int64(k+2)*holdMs {
+			n, best = k+1, off
+		}
+	}
+	if sum < paused && sum >= paused/10*8 {
+		return len(open)
+	}
+	return n
 }
 
 // gapsFrom returns the gaps that begin in [startMs, endMs).
