@@ -51,3 +51,54 @@ const (
 	HROutOfRange        // below 30 or above 230 bpm
 	HRSpike             // jumps by more than 10 bpm per second and comes back within 5 s
 )
+
+// FlagText says a flag in a few words for people.
+func FlagText(f Flag) string {
+	switch f {
+	case FlagTruncated:
+		return "the file ends too early; what is complete was kept"
+	case FlagCRCBad:
+		return "the file's checksum does not match"
+	case FlagUnfinalised:
+		return "the watch never finished the file"
+	case FlagChained:
+		return "the file holds several FIT files, one after the other"
+	case FlagCorrupt:
+		return "an unreadable part was left out"
+	case FlagSynthesisedSession:
+		return "the file has no summary; the session was made from its records"
+	case FlagUnassignedRecords:
+		return "records outside every session were left out"
+	case FlagRelativeClock:
+		return "the watch's clock was not set; times were shifted to what the file says elsewhere"
+	case FlagZoneRefused:
+		return "the file's local time makes no sense and was not believed"
+	case FlagNoZone:
+		return "the file's times have no zone and were read as UTC"
+	case FlagHRFromMessages:
+		return "heart rate was merged from the strap's own messages"
+	case FlagHRFromDeveloper:
+		return "heart rate comes from a developer field"
+	case FlagDuplicateTimes:
+		return "several samples at one instant were merged"
+	case FlagBackwardTimes:
+		return "samples were out of order and have been sorted"
+	case FlagClockJump:
+		return "the clock jumps by more than a day; the time between is not counted"
+	case FlagDroppedValues:
+		return "single values could not be read"
+	case FlagNoTimes:
+		return "samples without times were left out"
+	case FlagBudget:
+		return "the file has more than any real one; the rest was left out"
+	case FlagStuckHR:
+		return "the heart rate stands still for over a minute while the speed changes"
+	case FlagCadenceLock:
+		return "the heart rate follows the steps; the sensor may have counted them"
+	case FlagPositionSpikes:
+		return "positions that imply an impossible speed were left out"
+	case FlagSummaryMissing:
+		return "the file's summary cannot be read; it was made from the records"
+	}
+	return string(f)
+}

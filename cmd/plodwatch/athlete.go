@@ -46,32 +46,43 @@ func (c *athleteSetCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	if c.From == "" {
-		c.From = forever
-	}
-	from, err := schema.ParseDay(c.From)
-	if err != nil {
-		return err
-	}
 	h, err := a.openHost(ctx, storeAndAnalyzer, "athlete set")
 	if err != nil {
 		return err
 	}
-	set, n, err := c.change(ctx, h, id, from)
+	set, n, err := c.change(ctx, h, id)
 	if err := errors.Join(err, h.close(ctx)); err != nil {
 		return err
 	}
 	if c.JSON {
-		return printJSON(a.stdout, map[string]any{"athlete_id": id, "valid_from": from.String(), "settings": set, "reanalysed": n})
+		return printJSON(a.stdout, map[string]any{"athlete_id": id, "valid_from": set.ValidFrom.String(), "settings": set, "reanalysed": n})
 	}
-	fmt.Fprintf(a.stdout, "Settings of %s from %s on: %s\n%d sessions analyzed again.\n", id, from, describe(&set), n)
+	fmt.Fprintf(a.stdout, "Settings of %s from %s on: %s\nThey cover %d sessions, which were analyzed again.\n", id, set.ValidFrom, describe(&set), n)
 	return nil
 }
 
-func (c *athleteSetCmd) change(ctx context.Context, h host, id schema.AthleteID, from schema.Day) (schema.Settings, int, error) {
+func (c *athleteSetCmd) change(ctx context.Context, h host, id schema.AthleteID) (schema.Settings, int, error) {
+	next, err := c.next(ctx, h, id)
+	if err != nil {
+		return next, 0, err
+	}
+	n, err := h.setSettings(ctx, next)
+	return next, n, err
+}
+
+// next lays the given facts over those that hold on the day.
+func (c *athleteSetCmd) next(ctx context.Context, h host, id schema.AthleteID) (schema.Settings, error) {
+	day := c.From
+	if day == "" {
+		day = forever
+	}
+	from, err := schema.ParseDay(day)
+	if err != nil {
+		return schema.Settings{}, err
+	}
 	dated, err := settingsOf(ctx, h, id)
 	if err != nil {
-		return schema.Settings{}, 0, err
+		return schema.Settings{}, err
 	}
 	next := schema.Settings{Athlete: id}
 	for _, s := range dated {
@@ -81,17 +92,16 @@ func (c *athleteSetCmd) change(ctx context.Context, h host, id schema.AthleteID,
 	}
 	next.ValidFrom = from
 	if err := forget(&next, c.Unset); err != nil {
-		return next, 0, err
+		return next, err
 	}
 	c.apply(&next)
 	if c.TimeZone != "" {
 		next.TimeZone = c.TimeZone
 	}
 	if err := next.Validate(); err != nil {
-		return next, 0, fmt.Errorf("settings: %w", err)
+		return next, fmt.Errorf("settings: %w", err)
 	}
-	n, err := h.setSettings(ctx, next)
-	return next, n, err
+	return next, nil
 }
 
 // settingsOf returns an athlete's dated settings, ascending by day.

@@ -50,6 +50,8 @@ type cli struct {
 	Check       checkCmd       `cmd:"" help:"Show what files hold and their intensity; stores nothing."`
 	Sessions    sessionsCmd    `cmd:"" help:"List sessions with their intensity."`
 	Session     sessionCmd     `cmd:"" help:"Show one session."`
+	Explain     explainCmd     `cmd:"" help:"Say how a session's figures and verdict came about."`
+	WhatIf      whatIfCmd      `cmd:"" help:"Show what other settings would change; stores nothing."`
 	Query       queryCmd       `cmd:"" help:"Run one read-only SQL query."`
 	Athlete     athleteCmd     `cmd:"" help:"Show and change what is known about athletes."`
 	Migrate     migrateCmd     `cmd:"" help:"Create or bring up to date the tables and streams."`

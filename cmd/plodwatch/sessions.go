@@ -168,19 +168,14 @@ type sessionCmd struct {
 // Run prints the session.
 func (c *sessionCmd) Run(ctx context.Context, a *app) error {
 	return a.withStore(ctx, func(h host) error {
-		found, err := h.store().FindSession(ctx, c.ID)
-		switch {
-		case err != nil:
+		found, err := oneSession(ctx, h, c.ID)
+		if err != nil {
 			return err
-		case len(found) == 0:
-			return fmt.Errorf("find session %s: there is none; plodwatch sessions lists them", c.ID)
-		case len(found) > 1:
-			return fmt.Errorf("find session %s: %d sessions begin so; give more of the id", c.ID, len(found))
 		}
 		if c.JSON {
-			return printJSON(a.stdout, &found[0])
+			return printJSON(a.stdout, found)
 		}
-		return printSession(a, &found[0])
+		return printSession(a, found)
 	})
 }
 

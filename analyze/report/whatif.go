@@ -1,0 +1,183 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"plodwatch/analyze"
+	"plodwatch/analyze/intensity"
+	"plodwatch/schema"
+)
+
+// Comparison says what other settings would change. Its JSON keys are stable.
+type Comparison struct {
+	Athlete         schema.AthleteID `json:"athlete_id"`
+	ValidFrom       string           `json:"valid_from"`
+	Settings        schema.Settings  `json:"settings"`
+	SessionsCovered int              `json:"sessions_covered"` // would be analyzed again
+	SessionsChanged int              `json:"sessions_changed"` // of those, would get another answer
+	Sessions        []Compared       `json:"sessions"`         // all that are covered, in the order of their start
+}
+
+// Compared is one session before and after.
+type Compared struct {
+	SessionID string       `json:"session_id"`
+	Sport     schema.Sport `json:"sport"`
+	StartedAt time.Time    `json:"started_at"` // with the local offset
+	TimerS    float64      `json:"timer_s"`
+	Changed   bool         `json:"changed"`
+	Before    *Answer      `json:"before"` // null when nothing is stored yet
+	After     Answer       `json:"after"`
+}
+
+// Answer is what is said of a session under one set of settings; null means
+// there is no answer, and Verdict says why.
+type Answer struct {
+	LocalDay   string            `json:"local_day"`
+	SettingsID string            `json:"settings_id"`
+	HRMax      *float64          `json:"hr_max"`
+	LowS       *float64          `json:"low_s"`
+	ModerateS  *float64          `json:"moderate_s"`
+	HighS      *float64          `json:"high_s"`
+	LowShare   *float64          `json:"low_share"`
+	Class      *intensity.Class  `json:"session_class"`
+	Label      intensity.Label   `json:"label"`
+	CapOK      *bool             `json:"cap_ok"`
+	Verdict    intensity.Verdict `json:"verdict"`
+}
+
+// Compare puts changes into a comparison.
+func Compare(s schema.Settings, changes []analyze.Change) *Comparison {
+	out := &Comparison{
+		Athlete: s.Athlete, ValidFrom: s.ValidFrom.String(), Settings: s,
+		SessionsCovered: len(changes), Sessions: []Compared{},
+	}
+	for i := range changes {
+		c := &changes[i]
+		zone := time.FixedZone(offsetText(c.UTCOffsetS), int(c.UTCOffsetS))
+		one := Compared{
+			SessionID: c.ID.String(), Sport: c.Sport, StartedAt: time.UnixMilli(c.StartMs).In(zone), TimerS: seconds(c.TimerMs),
+			Changed: c.Changed(), After: answerOf(&c.After, c.DayAfter),
+		}
+		if c.Before != nil {
+			before := answerOf(c.Before, c.DayBefore)
+			one.Before = &before
+		}
+		if one.Changed {
+			out.SessionsChanged++
+		}
+		out.Sessions = append(out.Sessions, one)
+	}
+	return out
+}
+
+func answerOf(j *analyze.Judgement, day schema.Day) Answer {
+	a := Answer{
+		LocalDay: day.String(), SettingsID: j.SettingsID, HRMax: j.HRMax, LowShare: j.LowShare,
+		Class: orNull(j.Class, intensity.ClassNone), Label: j.Label, CapOK: j.CapOK, Verdict: j.Verdict,
+	}
+	if j.LowShare != nil {
+		low, moderate, high := seconds(j.LowMs), seconds(j.ModerateMs), seconds(j.HighMs)
+		a.LowS, a.ModerateS, a.HighS = &low, &moderate, &high
+	}
+	return a
+}
+
+// WriteText writes the comparison for people: the sessions that would change.
+func (c *Comparison) WriteText(w io.Writer) error {
+	l := &lines{w: w}
+	l.printf("%s would be analyzed again; %d of them would change.\n", count(c.SessionsCovered, "session"), c.SessionsChanged)
+	if c.SessionsChanged > 0 {
+		var rows [][]string
+		for i := range c.Sessions {
+			if s := &c.Sessions[i]; s.Changed {
+				rows = append(rows, s.row())
+			}
+		}
+		l.printf("\n")
+		l.table("lllrrlrl", []string{"day", "session", "sport", "time", "low share", "class", "max HR", "what changes"}, rows)
+	}
+	l.printf("\nNothing was stored.\n")
+	return l.err
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+func (s *Compared) row() []string {
+	before := s.Before
+	if before == nil {
+		before = &Answer{LocalDay: s.After.LocalDay, Verdict: "not analyzed"}
+	}
+	return []string{
+		s.After.LocalDay, s.SessionID[:8], string(s.Sport), clock(s.TimerS),
+		arrow(shareText(before.LowShare), shareText(s.After.LowShare)),
+		arrow(classText(before.Class), classText(s.After.Class)),
+		arrow(bpmText(before.HRMax), bpmText(s.After.HRMax)),
+		strings.Join(s.changes(before), ", "),
+	}
+}
+
+// changes names what is said otherwise.
+func (s *Compared) changes(before *Answer) []string {
+	var all []string
+	note := func(differs bool, text string) {
+		if differs {
+			all = append(all, text)
+		}
+	}
+	note(before.Verdict != s.After.Verdict, "verdict "+arrow(string(before.Verdict), string(s.After.Verdict)))
+	note(classText(before.Class) != classText(s.After.Class), "class")
+	note(before.Label != s.After.Label && before.Label != "", "label "+arrow(string(before.Label), string(s.After.Label)))
+	note(yesNo(before.CapOK) != yesNo(s.After.CapOK), "cap ok "+arrow(yesNo(before.CapOK), yesNo(s.After.CapOK)))
+	note(before.LocalDay != s.After.LocalDay, "day "+arrow(before.LocalDay, s.After.LocalDay))
+	if len(all) == 0 {
+		all = append(all, "low share")
+	}
+	return all
+}
+
+// arrow writes what it was and what it would be; once when it stays.
+func arrow(before, after string) string {
+	if before == after {
+		return after
+	}
+	return before + " -> " + after
+}
+
+func shareText(v *float64) string {
+	if v == nil {
+		return "-"
+	}
+	return percent(*v)
+}
+
+func classText(c *intensity.Class) string {
+	if c == nil {
+		return "-"
+	}
+	return string(*c)
+}
+
+func bpmText(v *float64) string {
+	if v == nil {
+		return "-"
+	}
+	return number(*v)
+}
+
+func yesNo(v *bool) string {
+	switch {
+	case v == nil:
+		return "-"
+	case *v:
+		return "yes"
+	}
+	return "no"
+}
