@@ -53,7 +53,7 @@ func (s *settingsFile) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (
 		return nil, nil //nolint:nilnil // kong's way to say "not set"
 	}
 	for key, value := range s.values {
-		if flagName(key) == flag.Name {
+		if flagName(key) == flag.Name && value != nil {
 			return plain(value), nil
 		}
 	}

@@ -70,16 +70,7 @@ func main() {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var c cli
 	exit := -1
-	parser, err := kong.New(&c,
-		kong.Name("plodwatch"),
-		kong.Description("Watch files in, answers about training intensity out."),
-		kong.UsageOnError(),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-		kong.Writers(stdout, stderr),
-		kong.Exit(func(code int) { exit = code }),
-		kong.DefaultEnvars("PLODWATCH"),
-		kong.Configuration(yamlSettings, defaultConfigFile()...),
-	)
+	parser, err := newParser(&c, stdout, stderr, func(code int) { exit = code })
 	if err != nil {
 		fmt.Fprintln(stderr, "plodwatch:", err)
 		return exitUsage
@@ -99,6 +90,20 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	a.log = newLogger(stderr, c.LogLevel, c.LogFormat)
 	kctx.BindTo(ctx, (*context.Context)(nil))
 	return a.exitCode(kctx.Run(a))
+}
+
+// newParser returns the parser of the command line, which fills c.
+func newParser(c *cli, stdout, stderr io.Writer, exit func(code int)) (*kong.Kong, error) {
+	return kong.New(c, append(argumentMappers(),
+		kong.Name("plodwatch"),
+		kong.Description("Watch files in, answers about training intensity out."),
+		kong.UsageOnError(),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Writers(stdout, stderr),
+		kong.Exit(exit),
+		kong.DefaultEnvars("PLODWATCH"),
+		kong.Configuration(yamlSettings, defaultConfigFile()...),
+	)...)
 }
 
 // commentsAreNoFlags keeps a query that begins with an SQL comment ("-- ...")
