@@ -37,6 +37,7 @@ func TestEndToEndSeason(t *testing.T) {
 	}{
 		{"every session is what was invented", (*life).sessionsAreTrue},
 		{"a session without an answer says why", (*life).sessionsSayWhy},
+		{"settings change their time only", (*life).settingsChangeTheirTimeOnly},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.run(l.as(t)) })
 	}
