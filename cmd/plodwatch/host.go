@@ -43,6 +43,15 @@ const (
 	wholePipeline                 // and queues, blobs, workers and feeds
 )
 
+// holderPatience is how long a command waits for another that holds the data
+// directory and does not answer: it is about to start or to end. After
+// holderNotice the command says so.
+const (
+	holderPatience = time.Minute
+	holderNotice   = 3 * time.Second
+	holderPause    = 100 * time.Millisecond
+)
+
 // openHost opens what a command needs: from the process that holds the data
 // directory when there is one, here otherwise.
 func (a *app) openHost(ctx context.Context, need parts, command string) (host, error) {
@@ -50,13 +59,34 @@ func (a *app) openHost(ctx context.Context, need parts, command string) (host, e
 	if err != nil {
 		return nil, err
 	}
-	lock, err := lockData(dir)
-	if errors.Is(err, errHeld) {
-		return a.joinHolder(ctx, dir)
+	started, said := time.Now(), false
+	for {
+		lock, err := lockData(dir)
+		if err == nil {
+			return a.holdData(ctx, dir, lock, need, command)
+		}
+		if !errors.Is(err, errHeld) {
+			return nil, err
+		}
+		h, err := a.joinHolder(ctx, dir)
+		if err == nil {
+			return h, nil
+		}
+		if !errors.Is(err, errNoAnswer) || time.Since(started) > holderPatience {
+			return nil, err
+		}
+		if !said && time.Since(started) > holderNotice {
+			said = true
+			fmt.Fprintln(a.stderr, "waiting for another plodwatch that holds the data directory to start or to end")
+		}
+		if !pause(ctx, holderPause) {
+			return nil, errors.Join(ctx.Err(), err)
+		}
 	}
-	if err != nil {
-		return nil, err
-	}
+}
+
+// holdData opens what a command needs in this process.
+func (a *app) holdData(ctx context.Context, dir string, lock *os.File, need parts, command string) (host, error) {
 	h := &localHost{app: a, dir: dir, lock: lock, command: command, grace: 30 * time.Second}
 	if err := h.open(ctx, need); err != nil {
 		return nil, errors.Join(err, h.close(ctx))
@@ -64,8 +94,32 @@ func (a *app) openHost(ctx context.Context, need parts, command string) (host, e
 	return h, nil
 }
 
+// pause waits and reports whether ctx let it.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// holderGone reports whether h is in a process that does not answer any more.
+func holderGone(ctx context.Context, h host) bool {
+	r, ok := h.(*remoteHost)
+	if !ok || ctx.Err() != nil {
+		return false
+	}
+	_, err := r.status(ctx)
+	return err != nil
+}
+
 // withStore runs f with a host that can read the tables. Reading before
-// anything was stored says so instead of showing empty tables.
+// anything was stored says so instead of showing empty tables. When the
+// process that held the data directory has ended before f printed anything, f
+// runs again.
 func (a *app) withStore(ctx context.Context, f func(host) error) error {
 	dir, err := a.dataDir()
 	if err != nil {
@@ -74,11 +128,31 @@ func (a *app) withStore(ctx context.Context, f func(host) error) error {
 	if _, err := os.Stat(filepath.Join(dir, "lock")); errors.Is(err, os.ErrNotExist) && a.ClickHouse == "" {
 		return fmt.Errorf("no data in %s yet; plodwatch import --data %s PATH... takes files in", dir, dir)
 	}
-	h, err := a.openHost(ctx, onlyStore, "query")
-	if err != nil {
-		return err
+	out := &touched{w: a.stdout}
+	a.stdout = out
+	for started := time.Now(); ; {
+		h, err := a.openHost(ctx, onlyStore, "query")
+		if err != nil {
+			return err
+		}
+		err = f(h)
+		again := err != nil && !out.yes && time.Since(started) < holderPatience && holderGone(ctx, h)
+		if err = errors.Join(err, h.close(ctx)); !again {
+			return err
+		}
 	}
-	return errors.Join(f(h), h.close(ctx))
+}
+
+// touched remembers whether anything was written.
+type touched struct {
+	w   io.Writer
+	yes bool
+}
+
+// Write writes.
+func (t *touched) Write(p []byte) (int, error) {
+	t.yes = true
+	return t.w.Write(p)
 }
 
 // joinHolder connects to the process that holds dir.
@@ -91,11 +165,14 @@ func (a *app) joinHolder(ctx context.Context, dir string) (host, error) {
 	if a.ClickHouse == "" {
 		cfg.RoundTripper = prefixed{prefix: pathClickHouse, next: r.client.Transport}
 	}
-	st, err := store.Open(ctx, cfg)
-	if err != nil {
-		return nil, fmt.Errorf("open the tables of the running plodwatch: %w", err)
+	h := &remoteHost{remote: r, external: a.ClickHouse}
+	if h.st, err = store.Open(ctx, cfg); err == nil {
+		return h, nil
 	}
-	return &remoteHost{remote: r, st: st, external: a.ClickHouse}, nil
+	if holderGone(ctx, h) {
+		err = fmt.Errorf("%w: %w", errNoAnswer, err)
+	}
+	return nil, fmt.Errorf("open the tables of the running plodwatch: %w", err)
 }
 
 // prefixed sends requests to paths below prefix.

@@ -46,6 +46,7 @@ type importFile struct {
 	outcome schema.Outcome
 	job     schema.Job
 	dup     bool
+	settled bool // taken, or known not to be
 }
 
 // Run imports and prints what became of the files.
@@ -73,7 +74,7 @@ func (c *importCmd) Run(ctx context.Context, a *app) error {
 	if first.Err() != nil {
 		err = errors.New("interrupted; what was taken will be finished by the next import or plodwatch up")
 	}
-	if err := errors.Join(err, h.close(second)); err != nil {
+	if err := errors.Join(err, run.host.close(second)); err != nil {
 		return err
 	}
 	return run.print(c.JSON)
@@ -88,15 +89,12 @@ type importRun struct {
 
 	files         []*importFile
 	known         map[schema.ExportID]store.Known
-	before, after store.Counts
+	before, after *store.Counts // nil until counted
 }
 
 func (r *importRun) do(ctx context.Context, paths []string) error {
 	dir, err := r.app.dataDir()
 	if err != nil {
-		return err
-	}
-	if r.before, err = r.host.store().Count(ctx); err != nil {
 		return err
 	}
 	err = folder.Walk(ctx, paths, folder.WalkOptions{Exclude: []string{dir}}, func(f folder.File) error {
@@ -108,14 +106,55 @@ func (r *importRun) do(ctx context.Context, paths []string) error {
 	}
 	bar := newProgress(r.app.stderr, len(r.files))
 	defer bar.finish()
+	for {
+		err := r.finish(ctx, bar)
+		if err == nil || !holderGone(ctx, r.host) {
+			return err
+		}
+		if err := r.moveOn(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// finish does what is left to do.
+func (r *importRun) finish(ctx context.Context, bar *progress) (err error) {
+	if r.before == nil {
+		before, err := r.count(ctx)
+		if err != nil {
+			return err
+		}
+		r.before = before
+	}
 	if err := r.takeAll(ctx, bar); err != nil {
 		return err
 	}
 	if err := r.await(ctx, bar); err != nil {
 		return err
 	}
-	r.after, err = r.host.store().Count(ctx)
+	r.after, err = r.count(ctx)
 	return err
+}
+
+func (r *importRun) count(ctx context.Context) (*store.Counts, error) {
+	c, err := r.host.store().Count(ctx)
+	return &c, err
+}
+
+// moveOn goes on in this process, or with the next one that holds the data
+// directory, after the one that did has ended. What it took is not lost.
+func (r *importRun) moveOn(ctx context.Context) error {
+	r.app.log.Info("the process that held the data directory has ended, going on without it")
+	h, err := r.app.openHost(ctx, wholePipeline, "import")
+	if err != nil {
+		return err
+	}
+	old := r.host
+	r.host = h
+	if err := old.close(ctx); err != nil {
+		r.app.log.Debug("connection to the process that has ended", "error", err)
+	}
+	return nil
 }
 
 // takeAll hands in the files, several at once.
@@ -123,13 +162,21 @@ func (r *importRun) takeAll(ctx context.Context, bar *progress) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(acceptAtOnce)
 	for _, f := range r.files {
+		if f.settled {
+			continue
+		}
 		if f.reason != schema.ReasonNone {
+			f.settled = true
 			bar.took()
 			continue
 		}
 		g.Go(func() error {
-			defer bar.took()
-			return r.take(ctx, f, false)
+			if err := r.take(ctx, f, false); err != nil {
+				return err
+			}
+			f.settled = true
+			bar.took()
+			return nil
 		})
 	}
 	return g.Wait()
@@ -147,7 +194,7 @@ func (r *importRun) take(ctx context.Context, f *importFile, again bool) error {
 			return nil
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case !errors.Is(err, ingest.ErrNotNow):
+		case !errors.Is(err, ingest.ErrNotNow), holderGone(ctx, r.host):
 			return err
 		}
 		r.app.log.Warn("cannot take files now, trying again", "error", err, "pause", pause)

@@ -57,7 +57,7 @@ type localHost struct {
 	jobs      *jobs.Metrics
 
 	stages     *stages
-	stopSocket func()
+	stopSocket func(context.Context)
 }
 
 // open starts what is needed, the end of the pipeline first.
@@ -288,7 +288,7 @@ func (h *localHost) setSettings(ctx context.Context, s schema.Settings) (int, er
 func (h *localHost) close(ctx context.Context) error {
 	var errs []error
 	if h.stopSocket != nil {
-		h.stopSocket()
+		h.stopSocket(ctx)
 	}
 	if h.stages != nil {
 		errs = append(errs, h.stages.stop(ctx))

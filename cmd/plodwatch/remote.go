@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"plodwatch/ingest"
@@ -59,8 +60,14 @@ type failure struct {
 	Refused *schema.Refusal `json:"refused,omitempty"`
 }
 
-// serveHolder serves h to the other commands on socket until ctx ends.
-func serveHolder(ctx context.Context, socket string, handler http.Handler) (func(), error) {
+// lastAnswers is how long requests of other commands may go on when the holder
+// is about to end.
+const lastAnswers = 10 * time.Second
+
+// serveHolder serves handler to the other commands on socket until the
+// returned function is called, which waits for requests under way, unless its
+// context ends.
+func serveHolder(ctx context.Context, socket string, handler http.Handler) (func(context.Context), error) {
 	if err := os.Remove(socket); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("remove old socket: %w", err)
 	}
@@ -73,7 +80,12 @@ func serveHolder(ctx context.Context, socket string, handler http.Handler) (func
 		l.Close()
 		return nil, fmt.Errorf("make the socket private: %w", err)
 	}
-	srv := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+	var under atomic.Int64 // requests under way
+	srv := &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		under.Add(1)
+		defer under.Add(-1)
+		handler.ServeHTTP(w, r)
+	})}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -81,7 +93,14 @@ func serveHolder(ctx context.Context, socket string, handler http.Handler) (func
 			l.Close()
 		}
 	}()
-	return func() {
+	return func(ctx context.Context) {
+		ctx, cancel := context.WithTimeout(ctx, lastAnswers)
+		defer cancel()
+		l.Close()
+		srv.SetKeepAlivesEnabled(false)
+		// Not Shutdown: it waits 5 s for connections that were never used.
+		for under.Load() > 0 && pause(ctx, 5*time.Millisecond) {
+		}
 		srv.Close()
 		<-done
 	}, nil
@@ -133,8 +152,12 @@ type remote struct {
 	client *http.Client
 }
 
-// dialHolder connects to the holder of dir, waiting a little for one that is
-// just starting.
+// errNoAnswer means that the process that holds a data directory does not
+// answer: it has not opened its socket yet, or has closed it.
+var errNoAnswer = errors.New("the process that holds the data directory does not answer")
+
+// dialHolder connects to the holder of dir, or returns an error that wraps
+// errNoAnswer.
 func dialHolder(ctx context.Context, dir string) (*remote, error) {
 	socket, err := socketPath(dir)
 	if err != nil {
@@ -147,20 +170,10 @@ func dialHolder(ctx context.Context, dir string) (*remote, error) {
 		},
 		DisableCompression: true,
 	}}}
-	deadline := time.Now().Add(15 * time.Second)
-	for {
-		_, err := r.status(ctx)
-		if err == nil {
-			return r, nil
-		}
-		if ctx.Err() != nil || time.Now().After(deadline) {
-			return nil, fmt.Errorf("the process that holds %s does not answer: %w", dir, err)
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(200 * time.Millisecond):
-		}
+	if _, err := r.status(ctx); err != nil {
+		return nil, fmt.Errorf("%w: %w", errNoAnswer, err)
 	}
+	return r, nil
 }
 
 func (r *remote) status(ctx context.Context) (holderStatus, error) {
