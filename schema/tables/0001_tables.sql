@@ -114,22 +114,23 @@ CREATE TABLE IF NOT EXISTS samples_versions
     athlete_id     String COMMENT 'athlete' CODEC(LZ4),
     session_id     UUID COMMENT 'session' CODEC(LZ4),
     decode         UInt64 COMMENT 'fingerprint of the set of samples this one belongs to; the row of the session names the one that counts' CODEC(LZ4),
-    t              DateTime64(3, 'UTC') COMMENT 'instant, UTC' CODEC(DoubleDelta, ZSTD(1)),
+    t              DateTime64(3, 'UTC') COMMENT 'instant, UTC' CODEC(DoubleDelta, LZ4),
     hr             UInt8 COMMENT 'heart rate as recorded, bpm; 0 when missing' CODEC(Delta(1), ZSTD(1)),
     hr_flag        UInt8 COMMENT '0 ok, 1 missing, 2 out of range, 3 spike' CODEC(LZ4),
-    speed_mmps     Int32 COMMENT 'speed, mm/s; -2147483648 when missing, as in all columns below' CODEC(Delta(4), ZSTD(1)),
-    distance_cm    Int32 COMMENT 'distance since the start, cm' CODEC(Delta(4), ZSTD(1)),
+    speed_mmps     Int32 COMMENT 'speed, mm/s; -2147483648 when missing, as in all columns below' CODEC(T64, LZ4),
+    distance_cm    Int32 COMMENT 'distance since the start, cm' CODEC(Delta(4), T64, LZ4),
     altitude_cm    Int32 COMMENT 'altitude above sea level, cm' CODEC(Delta(4), ZSTD(1)),
     cadence_100    Int32 COMMENT 'revolutions or strides a minute, hundredths' CODEC(Delta(4), ZSTD(1)),
-    power_w        Int32 COMMENT 'power, W' CODEC(Delta(4), ZSTD(1)),
-    lat_e7         Int32 COMMENT 'latitude, 1e-7 degrees north' CODEC(Delta(4), ZSTD(1)),
-    lon_e7         Int32 COMMENT 'longitude, 1e-7 degrees east' CODEC(Delta(4), ZSTD(1)),
+    power_w        Int32 COMMENT 'power, W' CODEC(T64, LZ4),
+    lat_e7         Int32 COMMENT 'latitude, 1e-7 degrees north' CODEC(Delta(4), T64, LZ4),
+    lon_e7         Int32 COMMENT 'longitude, 1e-7 degrees east' CODEC(Delta(4), T64, LZ4),
     temperature_dc Int32 COMMENT 'temperature, tenths of a degree Celsius' CODEC(Delta(4), LZ4),
     INDEX t_range t TYPE minmax GRANULARITY 1
 )
 ENGINE = ReplacingMergeTree
 ORDER BY (athlete_id, session_id, decode, t)
-SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1,
+    merge_selector_base = 12, vertical_merge_algorithm_min_columns_to_activate = 1, auto_statistics_types = ''
 COMMENT 'every sample ever written; rows with the same key are equal; query the view samples';
 
 CREATE TABLE IF NOT EXISTS intensity_versions
