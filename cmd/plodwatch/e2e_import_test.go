@@ -209,8 +209,12 @@ func (s *storedSession) compare(t *testing.T, name string, want *activity.Answer
 		got      float64
 		wantedMs int64
 	}{
-		{"elapsed", s.ElapsedS, want.ElapsedMs}, {"paused", s.PausedS, want.PausedMs}, {"gap", s.GapS, want.GapMs},
-		{"no HR", s.NoHRS, want.NoHRMs}, {"rejected HR", s.RejectedHRS, want.RejectedHRMs}, {"classified", s.ClassifiedS, want.ClassifiedMs},
+		{"elapsed", s.ElapsedS, want.ElapsedMs},
+		{"paused", s.PausedS, want.PausedMs},
+		{"gap", s.GapS, want.GapMs},
+		{"no HR", s.NoHRS, want.NoHRMs},
+		{"rejected HR", s.RejectedHRS, want.RejectedHRMs},
+		{"classified", s.ClassifiedS, want.ClassifiedMs},
 	} {
 		if math.Round(v.got*1000) != float64(v.wantedMs) {
 			t.Errorf("%s: %s is %.3f s, the answer is %d ms", name, v.what, v.got, v.wantedMs)
