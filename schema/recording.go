@@ -120,12 +120,12 @@ type Session struct {
 // RawCounts is what a file holds before any interpretation, for checks against
 // other parsers.
 type RawCounts struct {
-	Records      int   `json:"records"`        // FIT record messages, GPX track points
+	Records      int   `json:"records"`        // FIT record messages, GPX and TCX track points
 	HRRecords    int   `json:"hr_records"`     // of those, with a heart rate present (a 0 counts here)
 	HRSum        int64 `json:"hr_sum"`         // their sum, whole bpm
 	HRMsgSamples int   `json:"hr_msg_samples"` // heart rates inside FIT hr messages
 	HRAfterMerge int   `json:"hr_after_merge"` // records with a heart rate after the merge of hr messages
-	Sessions     int   `json:"sessions"`       // session messages; GPX: tracks with times
+	Sessions     int   `json:"sessions"`       // session messages; GPX: tracks; TCX: activities
 	FirstUnix    int64 `json:"first_unix"`     // first time of the records, seconds, relative clocks as they stand
 	LastUnix     int64 `json:"last_unix"`
 }
