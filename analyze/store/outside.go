@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"reflect"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -20,7 +21,7 @@ func (s *Store) ReadOnly(ctx context.Context, sql string, each func(columns []st
 	}))
 	rows, err := s.conn.Query(ctx, sql)
 	if err != nil {
-		return classify("run query", err)
+		return fmt.Errorf("run query: %w", err)
 	}
 	defer rows.Close() //nolint:errcheck // Err below has it
 	types := rows.ColumnTypes()
@@ -30,11 +31,14 @@ func (s *Store) ReadOnly(ctx context.Context, sql string, each func(columns []st
 			values[i] = reflect.New(types[i].ScanType()).Interface()
 		}
 		if err := rows.Scan(values...); err != nil {
-			return classify("read row", err)
+			return fmt.Errorf("read row: %w", err)
 		}
 		if err := each(rows.Columns(), values); err != nil {
 			return err
 		}
 	}
-	return classify("run query", rows.Err())
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("run query: %w", err)
+	}
+	return nil
 }
