@@ -76,6 +76,6 @@ func settingsID(r *intensity.Result) string {
 	fmt.Fprintf(h, "rules %d hrmax %g %s hrrest %g %s zones %s %g vt %g %g %s ",
 		r.RulesVersion, r.HRMax, r.HRMaxSource, r.HRRest, r.HRRestSource, r.ZoneModel, r.ZoneBounds,
 		r.VT1, r.VT2, r.ThresholdSource)
-	fmt.Fprintf(h, "lthr %g sex %q", s.LTHR, s.Sex)
+	fmt.Fprintf(h, "lthr %g sex %q pace %g", s.LTHR, s.Sex, r.ThresholdPace)
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }

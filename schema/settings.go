@@ -45,6 +45,9 @@ type Settings struct {
 	ZoneModel    ZoneModel // "" = ZoneHRMax5
 	CustomBounds []float64 // ascending lower bounds of zones 1..n
 	TimeZone     string    // IANA name, "" = not set
+	// ThresholdPace is the running pace at the anaerobic threshold, about what
+	// can be held for an hour, in s/km.
+	ThresholdPace float64
 }
 
 // Day is a calendar day as days since 1970-01-01.
@@ -105,6 +108,9 @@ func (s *Settings) Validate() error {
 	}
 	if (s.VT1 == 0) != (s.VT2 == 0) {
 		bad("VT1 and VT2", "both or neither", fmt.Sprint(s.VT1, " ", s.VT2))
+	}
+	if p := s.ThresholdPace; p != 0 && !(p >= 120 && p <= 900) {
+		bad("threshold pace", "120 to 900 s/km (2:00 to 15:00)", p)
 	}
 	if s.BirthYear != 0 && (s.BirthYear < 1900 || s.BirthYear > 2100) {
 		bad("birth year", "1900 to 2100", s.BirthYear)

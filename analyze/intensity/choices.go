@@ -74,6 +74,12 @@ const (
 	sameEffortSettleMs    = 5 * minute // of moving time, while heart rate rises
 	sameEffortMs          = 5 * minute // less than this in the band is no answer
 
+	// Easy days: efforts over VT1, and the pace just below it.
+	effortMs            = 60 * second // at or over VT1, to count as an effort
+	effortRecoveryBPM   = 10.0        // below VT1: an effort is over
+	nearVT1BPM          = 5.0         // this much below VT1 is near it
+	paceModeratePercent = 114.0       // of threshold pace: faster is moderate (Friel's zone 3)
+
 	// Thresholds and watches.
 	vt1Percent        = 82.0 // of max HR (Haugen 2021)
 	vt2Percent        = 87.0

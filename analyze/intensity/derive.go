@@ -25,6 +25,7 @@ func Derive(m *Measured, s *schema.Session, in Inputs) Result {
 	r.ZoneModel, r.ZoneBounds = chooseZones(&in.Settings, r.HRMax, r.HRRest)
 	r.VT1, r.VT2, r.ThresholdSource = chooseThresholds(&in.Settings, r.HRMax)
 	r.CapBPM = Cap(r.HRMax)
+	r.paceZones(m, s)
 	r.Verdict = verdictOf(m, r.ThresholdSource)
 	if m.Budget.ClassifiedMs == 0 {
 		return r
@@ -34,6 +35,8 @@ func Derive(m *Measured, s *schema.Session, in Inputs) Result {
 	}
 	r.threeZones(m)
 	r.aboveAndCap(m, &s.Samples)
+	r.overVT1(m, &s.Samples)
+	r.aroundVT1(m, s)
 	r.loads(m)
 	r.steadyFigures(m, s)
 	r.sameEffort(m, s)

@@ -8,7 +8,7 @@ import "plodwatch/schema"
 
 // RulesVersion grows whenever the same session and settings would give other
 // numbers than before; stored with every result.
-const RulesVersion uint32 = 1
+const RulesVersion uint32 = 2
 
 // HRBins is the length of the seconds-per-heart-rate histogram: one bin per
 // whole bpm from 0 to 255.
@@ -172,6 +172,17 @@ type Result struct {
 	OverCapMs        int64   // at or over the cap, first two minutes left out
 	LongestOverCapMs int64
 	CapOK            *bool
+
+	LongestOverVT1Ms int64 // longest stretch at or over VT1
+	Efforts          int   // rises from 10 bpm below VT1 to VT1 that stay there for a minute in all
+
+	// Of runs with thresholds: moving time and distance up to 5 bpm below VT1,
+	// the first five minutes left out, and at or over VT1.
+	NearVT1Ms, OverVT1MovingMs int64
+	NearVT1M, OverVT1M         float64
+
+	ThresholdPace                         float64 // s/km as used, 0 = none; runs only
+	PaceLowMs, PaceModerateMs, PaceHighMs int64   // moving time of a run by pace, see PaceTimes
 
 	Trimp   *float64 // Banister
 	Edwards *float64

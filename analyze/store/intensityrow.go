@@ -44,6 +44,18 @@ type intensityRow struct {
 	OverCapMs         int64      `ch:"over_cap_ms"`
 	LongestOverCapMs  int64      `ch:"longest_over_cap_ms"`
 	CapOK             *bool      `ch:"cap_ok"`
+	LongestOverVT1Ms  int64      `ch:"longest_over_vt1_ms"`
+	Efforts           uint32     `ch:"efforts"`
+	NearVT1Ms         int64      `ch:"near_vt1_ms"`
+	NearVT1M          float64    `ch:"near_vt1_m"`
+	OverVT1MovingMs   int64      `ch:"over_vt1_moving_ms"`
+	OverVT1M          float64    `ch:"over_vt1_m"`
+	ThresholdPace     float64    `ch:"threshold_pace"`
+	PaceLowMs         int64      `ch:"pace_low_ms"`
+	PaceModerateMs    int64      `ch:"pace_moderate_ms"`
+	PaceHighMs        int64      `ch:"pace_high_ms"`
+	SameEffortMs      int64      `ch:"same_effort_ms"`
+	SameEffortPace    *float64   `ch:"same_effort_pace"`
 	Trimp             *float64   `ch:"trimp"`
 	Edwards           *float64   `ch:"edwards"`
 	Lucia             *float64   `ch:"lucia"`
@@ -91,6 +103,18 @@ func intensityRowOf(r *analyze.SessionRow) *intensityRow {
 		OverCapMs:         res.OverCapMs,
 		LongestOverCapMs:  res.LongestOverCapMs,
 		CapOK:             res.CapOK,
+		LongestOverVT1Ms:  res.LongestOverVT1Ms,
+		Efforts:           uint32(res.Efforts), //nolint:gosec // at most one a minute
+		NearVT1Ms:         res.NearVT1Ms,
+		NearVT1M:          res.NearVT1M,
+		OverVT1MovingMs:   res.OverVT1MovingMs,
+		OverVT1M:          res.OverVT1M,
+		ThresholdPace:     res.ThresholdPace,
+		PaceLowMs:         res.PaceLowMs,
+		PaceModerateMs:    res.PaceModerateMs,
+		PaceHighMs:        res.PaceHighMs,
+		SameEffortMs:      res.SameEffortMs,
+		SameEffortPace:    res.SameEffortPace,
 		Trimp:             res.Trimp,
 		Edwards:           res.Edwards,
 		Lucia:             res.Lucia,
@@ -184,6 +208,7 @@ type settingsRow struct {
 	ZoneModel    string    `ch:"zone_model"`
 	CustomBounds []float64 `ch:"custom_bounds"`
 	TimeZone     string    `ch:"time_zone"`
+	Pace         float64   `ch:"threshold_pace"`
 	Version      uint64    `ch:"version"`
 }
 
@@ -193,7 +218,7 @@ func settingsRowOf(d *analyze.Dated) *settingsRow {
 		HRMax: d.HRMax, HRRest: d.HRRest, LTHR: d.LTHR, VT1: d.VT1, VT2: d.VT2,
 		BirthYear: int32(d.BirthYear), //nolint:gosec // checked by Settings.Validate
 		Sex:       string(d.Sex), ZoneModel: string(d.ZoneModel), CustomBounds: d.CustomBounds,
-		TimeZone: d.TimeZone, Version: d.Version,
+		TimeZone: d.TimeZone, Pace: d.ThresholdPace, Version: d.Version,
 	}
 }
 
@@ -203,7 +228,7 @@ func (row *settingsRow) dated() analyze.Dated {
 			Athlete: schema.AthleteID(row.AthleteID), ValidFrom: dayOf(row.ValidFrom),
 			HRMax: row.HRMax, HRRest: row.HRRest, LTHR: row.LTHR, VT1: row.VT1, VT2: row.VT2,
 			BirthYear: int(row.BirthYear), Sex: schema.Sex(row.Sex), ZoneModel: schema.ZoneModel(row.ZoneModel),
-			CustomBounds: notEmpty(row.CustomBounds), TimeZone: row.TimeZone,
+			CustomBounds: notEmpty(row.CustomBounds), TimeZone: row.TimeZone, ThresholdPace: row.Pace,
 		},
 		Version: row.Version,
 	}

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"plodwatch/analyze"
@@ -15,7 +16,7 @@ func testSettings(t *testing.T, s *store.Store) {
 	full := analyze.Dated{
 		Settings: schema.Settings{
 			Athlete: "me", ValidFrom: 19000, HRMax: 190.5, HRRest: 48, LTHR: 170, VT1: 150, VT2: 172, BirthYear: 1980,
-			Sex: schema.SexFemale, ZoneModel: schema.ZoneCustom, CustomBounds: []float64{100, 120.5}, TimeZone: "Europe/Vienna",
+			Sex: schema.SexFemale, ZoneModel: schema.ZoneCustom, CustomBounds: []float64{100, 120.5}, TimeZone: "Europe/Vienna", ThresholdPace: 270.5,
 		},
 		Version: 1000,
 	}
@@ -142,8 +143,10 @@ func testEmpty(t *testing.T, s *store.Store) {
 	if got, err := s.Count(ctx); err != nil || got != (store.Counts{}) {
 		t.Error(got, err)
 	}
-	for _, view := range []string{"exports", "sessions", "samples", "intensity", "athlete_settings"} {
-		want(t, s, "SELECT count() FROM "+view, "0")
+	for _, view := range views(t, s) {
+		if view != "return_phases" { // which come with the program
+			want(t, s, "SELECT count() FROM "+view, "0")
+		}
 		// The engine answers this from a subcolumn where the type has one, and
 		// fails when the view promises another type than its query has.
 		tests := value[string](t, s, "SELECT arrayStringConcat(groupArray(name || ' IS NULL'), ', ') FROM system.columns "+
@@ -249,8 +252,15 @@ func testComments(t *testing.T, s *store.Store) {
 	want(t, s, "SELECT groupArray((table, name)) FROM system.columns WHERE database = currentDatabase() AND comment = ''", "[]")
 	want(t, s, "SELECT groupArray(name) FROM system.tables WHERE database = currentDatabase() AND comment = ''", "[]")
 	want(t, s, "SELECT groupArray(partition_key) FROM system.tables WHERE database = currentDatabase() AND partition_key != ''", "[]")
-	want(t, s, "SELECT arraySort(groupArray(name)) FROM system.tables WHERE database = currentDatabase() AND engine = 'View'",
-		"['athlete_settings','exports','intensity','samples','sessions']")
+	if all := views(t, s); !slices.Contains(all, "sessions") || !slices.Contains(all, "who_needs_a_call") {
+		t.Errorf("views are missing: %q", all)
+	}
+}
+
+// views lists the views of the database.
+func views(t *testing.T, s *store.Store) []string {
+	t.Helper()
+	return value[[]string](t, s, "SELECT arraySort(groupArray(name)) FROM system.tables WHERE database = currentDatabase() AND engine = 'View'")
 }
 
 func testMigrateTwice(t *testing.T, s *store.Store) {
