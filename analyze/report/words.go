@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"plodwatch/analyze/intensity"
 	"plodwatch/schema"
@@ -126,13 +125,13 @@ func (l *lines) table(align string, header []string, rows [][]string) {
 	all := append([][]string{header}, rows...)
 	for _, row := range all {
 		for i, cell := range row {
-			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+			widths[i] = max(widths[i], width(cell))
 		}
 	}
 	for _, row := range all {
 		var b strings.Builder
 		for i, cell := range row {
-			pad := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
+			pad := strings.Repeat(" ", widths[i]-width(cell))
 			if align[i] == 'l' {
 				cell += pad
 			} else {
@@ -142,4 +141,20 @@ func (l *lines) table(align string, header []string, rows [][]string) {
 		}
 		l.printf("%s\n", strings.TrimRight(b.String(), " "))
 	}
+}
+
+// width counts the signs of a cell without its colours.
+func width(cell string) int {
+	n, inside := 0, false
+	for _, r := range cell {
+		switch {
+		case r == '\x1b':
+			inside = true
+		case !inside:
+			n++
+		case r == 'm':
+			inside = false
+		}
+	}
+	return n
 }

@@ -38,7 +38,7 @@ var mayImport = map[string][]string{
 	"ingest/folder":           {"schema", "ingest"},
 	"analyze":                 {"schema", "analyze/intensity"},
 	"analyze/place":           {},
-	"analyze/report":          {"schema", "analyze", "analyze/intensity"},
+	"analyze/report":          {"schema", "analyze", "analyze/intensity", "analyze/store"},
 	"analyze/signs":           {"schema"},
 	"analyze/store":           {"schema", "schema/tables", "analyze", "analyze/diary", "analyze/intensity", "analyze/signs"},
 	"analyze/store/storetest": {"schema", "schema/tables", "analyze", "analyze/diary", "analyze/intensity", "analyze/signs", "analyze/store"},

@@ -51,6 +51,7 @@ type cli struct {
 	Sessions    sessionsCmd    `cmd:"" help:"List sessions with their intensity."`
 	Session     sessionCmd     `cmd:"" help:"Show one session."`
 	Explain     explainCmd     `cmd:"" help:"Say how a session's figures and verdict came about."`
+	Report      reportCmd      `cmd:"" help:"Show an athlete's weeks: intensity, load, easy days, warnings; as text or as a page."`
 	WhatIf      whatIfCmd      `cmd:"" help:"Show what other settings would change; stores nothing."`
 	Query       queryCmd       `cmd:"" help:"Run one read-only SQL query."`
 	Athlete     athleteCmd     `cmd:"" help:"Show and change what is known about athletes."`
