@@ -100,10 +100,11 @@ type pending struct {
 }
 
 // gather makes batches of what is handed over. A batch goes out when it is
-// full or old enough and the last one has been written; until then it grows,
-// as far as Config.MaxRows lets it.
+// full, or old enough, or nothing more comes, and the last one has been
+// written; until then it grows, as far as Config.MaxRows lets it.
 func (a *Analyzer) gather(ctx context.Context, out chan<- *pending) {
 	p := &pending{}
+	var oldest time.Time
 	timer := time.NewTimer(a.cfg.BatchWait)
 	timer.Stop()
 	defer timer.Stop()
@@ -112,11 +113,12 @@ func (a *Analyzer) gather(ctx context.Context, out chan<- *pending) {
 		select {
 		case it := <-a.in:
 			if len(p.items) == 0 {
-				timer.Reset(a.cfg.BatchWait)
+				oldest = time.Now()
 			}
 			p.items = append(p.items, a.measure(it))
 			p.rows += it.weight
 			a.metrics.rowsInHand.Add(float64(it.weight))
+			timer.Reset(min(a.cfg.BatchQuiet, max(0, time.Until(oldest.Add(a.cfg.BatchWait)))))
 			if p.rows >= a.cfg.BatchRows {
 				ready = out
 			}

@@ -64,7 +64,7 @@ func TestSessionsAndOutcomesBecomeRows(t *testing.T) {
 func TestOneBatchHoldsMany(t *testing.T) {
 	s := openStore(t)
 	cfg := quick()
-	cfg.BatchWait = time.Hour
+	cfg.BatchWait, cfg.BatchQuiet = time.Hour, time.Hour
 	cfg.BatchRows = 3000
 	b := newBench(t, cfg, s, nil).start()
 	for day := range 5 {
@@ -76,10 +76,26 @@ func TestOneBatchHoldsMany(t *testing.T) {
 	}
 }
 
+func TestBatchEndsWhenNothingMoreComes(t *testing.T) {
+	cfg := quick()
+	cfg.BatchWait, cfg.BatchQuiet = time.Hour, time.Millisecond
+	b := newBench(t, cfg, openStore(t), nil).start()
+	b.take(run("me", 0, 180))
+	b.stored()
+}
+
+func TestBatchEndsThoughMoreComes(t *testing.T) {
+	cfg := quick()
+	cfg.BatchWait, cfg.BatchQuiet = time.Millisecond, time.Hour
+	b := newBench(t, cfg, openStore(t), nil).start()
+	b.take(run("me", 0, 180))
+	b.stored()
+}
+
 func TestDrainWritesWhatIsInHand(t *testing.T) {
 	s := openStore(t)
 	cfg := quick()
-	cfg.BatchWait = time.Hour
+	cfg.BatchWait, cfg.BatchQuiet = time.Hour, time.Hour
 	b := newBench(t, cfg, s, nil).start()
 	b.take(run("me", 0, 180), run("me", 1, 180))
 	b.stop()
@@ -136,7 +152,7 @@ func TestRefusedRowsTakeNoOthersWithThem(t *testing.T) {
 		return next(ctx, b)
 	}}
 	cfg := quick()
-	cfg.BatchWait, cfg.BatchRows = time.Hour, 1800
+	cfg.BatchWait, cfg.BatchQuiet, cfg.BatchRows = time.Hour, time.Hour, 1800
 	b := newBench(t, cfg, f, nil).start()
 	b.take(run("me", 0, 180), bad, run("me", 2, 180))
 	if _, errs := b.results.all(); errs[0] != nil || !errors.Is(errs[1], analyze.ErrPermanent) || errs[2] != nil {
@@ -264,7 +280,7 @@ func TestConfigReportsAllFaults(t *testing.T) {
 	if err == nil {
 		t.Fatal("an empty configuration was accepted")
 	}
-	for _, name := range []string{"batch_rows", "max_rows", "batch_wait", "sweep_idle", "sweep_busy", "drain_timeout", "store"} {
+	for _, name := range []string{"batch_rows", "max_rows", "batch_quiet", "batch_wait", "sweep_idle", "sweep_busy", "drain_timeout", "store"} {
 		if !strings.Contains(err.Error(), name) {
 			t.Errorf("%q is not in: %v", name, err)
 		}

@@ -10,13 +10,17 @@ import (
 // that must be derived again.
 type Config struct {
 	// BatchRows ends a batch when it holds at least this many samples. Default
-	// 500,000: smaller ones cost more in inserts, and again in merges.
+	// 1,000,000: smaller ones cost more in inserts, and again in merges.
 	BatchRows int64 `yaml:"batch_rows"`
-	// BatchWait ends a batch this long after its first item came in.
-	// Default 1 s.
+	// BatchQuiet ends a batch when nothing has come in for this long. Default
+	// 300 ms.
+	BatchQuiet time.Duration `yaml:"batch_quiet"`
+	// BatchWait ends a batch this long after its first item came in, however
+	// much still comes. Default 3 s.
 	BatchWait time.Duration `yaml:"batch_wait"`
 	// MaxRows bounds the samples in hand at once: gathered, being inserted and
-	// waiting. A session larger than this goes alone. Default 1,200,000.
+	// waiting. A session larger than this goes alone. Default 2,000,000, which
+	// are about 100 MB.
 	MaxRows int64 `yaml:"max_rows"`
 	// SweepIdle is how long after the last batch the analyzer looks for
 	// sessions whose settings or observed maximum have changed. Default 1 s.
@@ -32,7 +36,7 @@ type Config struct {
 // DefaultConfig returns the values that Config documents.
 func DefaultConfig() Config {
 	return Config{
-		BatchRows: 500_000, BatchWait: time.Second, MaxRows: 1_200_000,
+		BatchRows: 1_000_000, BatchQuiet: 300 * time.Millisecond, BatchWait: 3 * time.Second, MaxRows: 2_000_000,
 		SweepIdle: time.Second, SweepBusy: 30 * time.Second, DrainTimeout: 30 * time.Second,
 	}
 }
@@ -50,7 +54,7 @@ func (c Config) Validate() error {
 		name  string
 		value time.Duration
 	}{
-		{"batch_wait", c.BatchWait}, {"sweep_idle", c.SweepIdle}, {"sweep_busy", c.SweepBusy}, {"drain_timeout", c.DrainTimeout},
+		{"batch_quiet", c.BatchQuiet}, {"batch_wait", c.BatchWait}, {"sweep_idle", c.SweepIdle}, {"sweep_busy", c.SweepBusy}, {"drain_timeout", c.DrainTimeout},
 	} {
 		if d.value <= 0 {
 			faults = append(faults, fmt.Errorf("%s is %s: must be above 0", d.name, d.value))

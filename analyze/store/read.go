@@ -15,7 +15,7 @@ import (
 )
 
 // namesPerQuery bounds how many athletes or sessions one query names.
-const namesPerQuery = 200
+const namesPerQuery = 500
 
 // Settings returns the dated settings of the athletes, ascending by day.
 // Athletes without settings are not in the map.

@@ -12,6 +12,7 @@ import (
 const (
 	pollEvery  = 200 * time.Millisecond
 	askEvery   = 5 * time.Second // asks the tables though the queues still hold work
+	askShare   = 20              // but spends no more than this part of the time on asking
 	lostAfter  = 15              // polls with empty queues and nothing new: a queue lost it
 	maxRequeue = 2
 )
@@ -25,19 +26,21 @@ const (
 // is not.
 func (r *importRun) await(ctx context.Context, bar *progress) error {
 	r.known = map[schema.ExportID]store.Known{}
-	var asked time.Time
+	asked, pause := time.Now(), askEvery
 	idle, requeued := 0, 0
 	for {
 		q, err := r.host.pending(ctx)
 		if err != nil {
 			return err
 		}
-		if q.empty() || time.Since(asked) >= askEvery {
-			asked = time.Now()
+		if q.empty() || time.Since(asked) >= pause {
+			began := time.Now()
 			found, err := r.ask(ctx)
 			if err != nil {
 				return err
 			}
+			asked = time.Now()
+			pause = max(askEvery, askShare*asked.Sub(began))
 			missing := r.missing()
 			bar.left(len(missing), len(r.known))
 			if len(missing) == 0 {
