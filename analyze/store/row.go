@@ -92,10 +92,11 @@ type sessionRow struct {
 // columnsOf lists the columns of a row struct, in order, for an INSERT or a
 // SELECT.
 func columnsOf(row any) string {
-	t := reflect.TypeOf(row)
-	names := make([]string, t.NumField())
-	for i := range names {
-		names[i] = t.Field(i).Tag.Get("ch")
+	var names []string
+	for _, f := range reflect.VisibleFields(reflect.TypeOf(row)) {
+		if !f.Anonymous {
+			names = append(names, f.Tag.Get("ch"))
+		}
 	}
 	return strings.Join(names, ", ")
 }

@@ -5,6 +5,7 @@ package storetest
 import (
 	"context"
 	"fmt"
+	"maps"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -19,7 +20,7 @@ import (
 // database of its own each time, without tables; Run closes it.
 func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 	t.Helper()
-	for name, test := range map[string]func(*testing.T, *store.Store){
+	tests := map[string]func(*testing.T, *store.Store){
 		"a session reads back as it was written":        testRoundTrip,
 		"views speak SI units and null":                 testViews,
 		"a session without anything":                    testBareSession,
@@ -40,7 +41,9 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"every column has a comment":                    testComments,
 		"the tables are made once":                      testMigrateTwice,
 		"a newer database is refused":                   testNewerDatabase,
-	} {
+	}
+	maps.Copy(tests, signTests())
+	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			s := open(t)
 			t.Cleanup(func() {
