@@ -114,6 +114,12 @@ func (b *background) stale(s *Brief) bool {
 	return !fixed && s.ObservedUsed != in.ObservedHRMax
 }
 
+// outdated reports whether a stored session is stale or was derived by older
+// rules than those of now.
+func (b *background) outdated(s *Brief) bool {
+	return s.RulesVersion < intensity.RulesVersion || b.stale(s)
+}
+
 // derive completes a measured session to a row. The caller sets its version.
 func (b *background) derive(env *schema.Envelope, m *intensity.Measured, decode uint64) SessionRow {
 	s := &env.Session

@@ -38,6 +38,7 @@ type Metrics struct {
 	verdicts     *prometheus.CounterVec // by verdict
 	rederived    *prometheus.CounterVec // by cause
 	sweeps       *prometheus.CounterVec // by result
+	refreshed    prometheus.Counter
 	samples      prometheus.Counter
 	rowsInHand   prometheus.Gauge
 	batchSeconds prometheus.Histogram
@@ -57,6 +58,9 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		verdicts:  vec("verdicts_total", "Stored sessions by verdict.", "verdict"),
 		rederived: vec("rederived_total", "Stored sessions that were derived again, by cause: inputs, request.", "cause"),
 		sweeps:    vec("sweeps_total", "Searches for sessions to derive again: stored, not_now, permanent.", "result"),
+		refreshed: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "plodwatch_analyze_refreshed_total", Help: "Athletes whose days and what follows from them were made again.",
+		}),
 		samples: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "plodwatch_analyze_samples_total", Help: "Samples of stored sessions.",
 		}),
@@ -80,6 +84,6 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	m.rederived.WithLabelValues(causeInputs)
 	m.rederived.WithLabelValues(causeRequest)
 	reg.MustRegister(m.sessions, m.exports, m.batches, m.verdicts, m.rederived, m.sweeps,
-		m.samples, m.rowsInHand, m.batchSeconds, m.batchRows)
+		m.refreshed, m.samples, m.rowsInHand, m.batchSeconds, m.batchRows)
 	return m
 }

@@ -52,7 +52,11 @@ func (a *Analyzer) SetSettings(ctx context.Context, s schema.Settings, progress 
 	if err := a.store.WriteSettings(ctx, d); err != nil {
 		return 0, err
 	}
-	return a.rederiveStale(ctx, who, progress)
+	n, err := a.rederiveStale(ctx, who, progress)
+	if err != nil {
+		return n, err
+	}
+	return n, a.refresh(ctx, who)
 }
 
 func checkSettings(s *schema.Settings) error {
@@ -93,6 +97,9 @@ func (a *Analyzer) Reanalyse(ctx context.Context, f Filter, progress Progress) (
 		}
 		// What was observed may have changed, and with it other sessions.
 		if _, err = a.rederiveStale(ctx, part, nil); err != nil {
+			return total, err
+		}
+		if err = a.refresh(ctx, part); err != nil {
 			return total, err
 		}
 	}

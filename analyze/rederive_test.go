@@ -229,4 +229,70 @@ func TestAClockThatGoesBackHidesNothing(t *testing.T) {
 	want(t, s, "SELECT hr_max FROM intensity", "192")
 }
 
+// days shows the summaries that must follow from the sessions.
+const days = `SELECT groupArray((athlete_id, day, sessions, low_ms, sessions_28d)) FROM
+	(SELECT * FROM athlete_days WHERE sessions > 0 ORDER BY athlete_id, day)`
+
+func TestDaysFollowTheSessions(t *testing.T) {
+	s := openStore(t)
+	b := newBench(t, quick(), s, nil).start()
+	b.take(run("me", 0, 185), run("me", 3, 185), run("other", 3, 185))
+	b.stop()
+	b.stored()
+	state := query(t, s, days)
+	want(t, s, "SELECT groupArray((athlete_id, d)) FROM (SELECT athlete_id, count() AS d FROM athlete_days GROUP BY athlete_id ORDER BY athlete_id)",
+		"[('me',32),('other',29)]")
+	if b.counter("refreshed_total", "") < 2 {
+		t.Error("nobody's days were counted as made")
+	}
+
+	// A process that was killed before it made the days of what it wrote.
+	if err := s.Conn().Exec(t.Context(), "TRUNCATE TABLE athlete_spans_versions"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Conn().Exec(t.Context(), "TRUNCATE TABLE athlete_days_versions"); err != nil {
+		t.Fatal(err)
+	}
+	b = newBench(t, quick(), s, nil).start()
+	b.stop()
+	if got := query(t, s, days); got != state {
+		t.Errorf("after a restart\n got %s\nwant %s", got, state)
+	}
+
+	// A time zone moves the second run, at 06:30 UTC, to the day before.
+	if _, err := b.SetSettings(t.Context(), schema.Settings{Athlete: "me", TimeZone: "Pacific/Honolulu"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	want(t, s, "SELECT groupArray(toString(day)) FROM (SELECT day FROM athlete_days WHERE athlete_id = 'me' AND sessions > 0 ORDER BY day)",
+		"['2024-05-03','2024-05-06']")
+	want(t, s, "SELECT (count(), max(day)) FROM athlete_days WHERE athlete_id = 'me'", "(32,'2024-06-03')")
+}
+
+func TestOlderRulesAreReplacedInTheBackground(t *testing.T) {
+	s := openStore(t)
+	b := newBench(t, quick(), s, nil).start()
+	b.take(run("me", 0, 185), run("me", 1, 185))
+	b.stop()
+	b.stored()
+	current := query(t, s, "SELECT groupUniqArray(rules_version) FROM intensity")
+	// What an older program left behind.
+	for _, sql := range []string{
+		"CREATE TABLE older AS intensity_versions",
+		"INSERT INTO older SELECT * REPLACE (toUInt32(0) AS rules_version, version + 1 AS version) FROM intensity_versions FINAL LIMIT 1",
+		"INSERT INTO intensity_versions SELECT * REPLACE (toUInt32(1) AS rules_version) FROM older",
+		"DROP TABLE older",
+	} {
+		if err := s.Conn().Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want(t, s, "SELECT countIf(rules_version = 1) FROM intensity", "1")
+	b = newBench(t, quick(), s, nil).start()
+	b.stop()
+	want(t, s, "SELECT groupUniqArray(rules_version) FROM intensity", current)
+	if got := b.counter("rederived_total", "inputs"); got != 1 {
+		t.Errorf("%g sessions were derived again, want the one of the older rules", got)
+	}
+}
+
 var _ analyze.Store = (*store.Store)(nil)

@@ -6,7 +6,7 @@ import (
 	"plodwatch/schema"
 )
 
-// Errors of all three interfaces wrap ErrNotNow when the same call may succeed
+// Errors of all these interfaces wrap ErrNotNow when the same call may succeed
 // later, and ErrPermanent when it never will.
 
 // Writer makes rows durable.
@@ -47,9 +47,18 @@ type Archive interface {
 	Load(ctx context.Context, keys []SessionKey, yield func(*Stored) error) error
 }
 
+// Summaries keeps what is computed over many sessions of an athlete.
+type Summaries interface {
+	// Refresh makes again what was computed from other sessions of the
+	// athletes than those of now, and returns of how many athletes. It does
+	// nothing for the others, and can be repeated at any time.
+	Refresh(ctx context.Context, athletes []schema.AthleteID) (int, error)
+}
+
 // Store is all the analyzer needs of a database.
 type Store interface {
 	Writer
 	Reader
 	Archive
+	Summaries
 }

@@ -10,8 +10,9 @@ import (
 )
 
 // sweeper looks for stored sessions whose inputs have changed since they were
-// derived: settings that another process wrote meanwhile, or an observed
-// maximum that a session raised which came in later but took place earlier.
+// derived: settings that another process wrote meanwhile, an observed maximum
+// that a session raised which came in later but took place earlier, or a newer
+// version of the rules. Then it has the summaries of the athletes made anew.
 // Whatever the order of arrival, the last state is the same.
 type sweeper struct {
 	a      *Analyzer
@@ -104,22 +105,48 @@ func (s *sweeper) round(ctx context.Context, batches <-chan *pending) error {
 		for _, athlete := range part {
 			s.dirty[athlete]++
 		}
-		again, err := s.a.rederive(ctx, part, (*background).stale, causeInputs, between, nil)
+		again, err := s.a.rederive(ctx, part, (*background).outdated, causeInputs, between, nil)
+		if err == nil {
+			err = s.settle(ctx, part, again)
+		}
 		s.a.metrics.sweeps.WithLabelValues(resultOf(err)).Inc()
 		if err != nil {
 			return err
 		}
-		for _, athlete := range part {
-			switch {
-			case again[athlete] == 0:
-				delete(s.dirty, athlete)
-			case s.dirty[athlete] >= maxRounds:
-				s.a.log.Error("sessions stay stale", "athlete", athlete, "sessions", again[athlete])
-				delete(s.dirty, athlete)
-			}
+		between()
+	}
+	return nil
+}
+
+// settle makes the summaries of the athletes of whom nothing was derived again
+// in this round, and takes them off the list; the others have another round.
+func (s *sweeper) settle(ctx context.Context, athletes []schema.AthleteID, again map[schema.AthleteID]int) error {
+	var settled []schema.AthleteID
+	for _, athlete := range athletes {
+		switch {
+		case again[athlete] == 0:
+			settled = append(settled, athlete)
+		case s.dirty[athlete] >= maxRounds:
+			s.a.log.Error("sessions stay stale", "athlete", athlete, "sessions", again[athlete])
+			settled = append(settled, athlete)
+		}
+	}
+	if err := s.a.refresh(ctx, settled); err != nil {
+		return err
+	}
+	for _, athlete := range settled {
+		if s.dirty[athlete] > 0 { // else a session came in meanwhile
+			delete(s.dirty, athlete)
 		}
 	}
 	return nil
+}
+
+// refresh makes the summaries of athletes whose sessions have changed.
+func (a *Analyzer) refresh(ctx context.Context, athletes []schema.AthleteID) error {
+	n, err := a.store.Refresh(ctx, athletes)
+	a.metrics.refreshed.Add(float64(n))
+	return err
 }
 
 // finish sweeps until nothing is left, something fails or ctx ends. What is

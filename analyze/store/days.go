@@ -24,6 +24,12 @@ var insertDays string
 // athletesPerRefresh bounds the days that one statement has in memory.
 const athletesPerRefresh = 25
 
+// Refresh makes again what was computed over the athletes' sessions when these
+// have changed since, and returns of how many athletes. See RefreshDays.
+func (s *Store) Refresh(ctx context.Context, athletes []schema.AthleteID) (int, error) {
+	return s.RefreshDays(ctx, athletes)
+}
+
 // RefreshDays makes the days of those of the athletes whose sessions or their
 // intensity have changed since the days were made, and returns of how many. It
 // does nothing for the others, so it may be called at any time and repeated

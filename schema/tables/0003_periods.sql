@@ -713,7 +713,8 @@ CREATE OR REPLACE VIEW weekly_intensity
     pace_verdict       String COMMENT 'as verdict, by pace',
     pace_reason        String COMMENT 'why there is insufficient_data by pace: no_pace (no run, or no threshold pace set), few_sessions (below 3), little_pace (below 90 min); else empty'
 )
-AS SELECT
+AS WITH (SELECT mapFromArrays(groupArray(athlete_id), groupArray(week_starts_on)) FROM report_settings_versions FINAL) AS starts
+SELECT
     athlete_id,
     concat(toString(toISOYear(week_start + 3)), '-W', leftPad(toString(toISOWeek(week_start + 3)), 2, '0')) AS week,
     week_start,
@@ -754,7 +755,7 @@ FROM
     (
         SELECT
             d.athlete_id AS athlete_id,
-            toDate32(d.day - (toDayOfWeek(d.day) - starts_on + 7) % 7) AS week_start,
+            toDate32(d.day - (toDayOfWeek(d.day) - d.starts_on + 7) % 7) AS week_start,
             countIf(d.sessions > 0) AS training_days,
             sum(d.sessions) AS sessions,
             sum(d.hr_sessions) AS hr_sessions,
@@ -782,16 +783,14 @@ FROM
                 days.classified_ms, days.distance_m, days.distance_sessions, days.easy_sessions, days.hard_sessions, days.high_ms,
                 days.hr_sessions, days.low_ms, days.moderate_ms, days.moderate_sessions, days.pace_high_ms, days.pace_low_ms,
                 days.pace_moderate_ms, days.pace_sessions, days.sessions, days.timer_ms,
-                multiIf(own.week_starts_on > 0, own.week_starts_on, common.week_starts_on > 0, common.week_starts_on, 1) AS starts_on
+                multiIf(starts[days.athlete_id] > 0, starts[days.athlete_id], starts[''] > 0, starts[''], 1) AS starts_on
             FROM athlete_days_versions AS days FINAL
-            LEFT JOIN report_settings AS own ON own.athlete_id = days.athlete_id
-            CROSS JOIN (SELECT max(week_starts_on) AS week_starts_on FROM report_settings WHERE athlete_id = '') AS common
             WHERE NOT days.tail OR days.day <= toDate32(now('UTC'))
         ) AS d
         GROUP BY d.athlete_id, week_start
     )
 )
-COMMENT 'a row is a week of an athlete, from that of the first session to that of the last: intensity from summed seconds, in local days';
+COMMENT 'a row is a week of an athlete, from that of the first session to 28 days after the last, but not into the future: intensity from summed seconds, in local days';
 
 CREATE OR REPLACE VIEW easy_day_violations
 (
@@ -887,7 +886,8 @@ CREATE OR REPLACE VIEW athlete_weeks
     atl                Nullable(Float64) COMMENT 'acute load at the end of the week',
     tsb                Nullable(Float64) COMMENT 'tsb at the end of the week'
 )
-AS SELECT
+AS WITH (SELECT mapFromArrays(groupArray(athlete_id), groupArray(week_starts_on)) FROM report_settings_versions FINAL) AS starts
+SELECT
     athlete_id,
     concat(toString(toISOYear(week_start + 3)), '-W', leftPad(toString(toISOWeek(week_start + 3)), 2, '0')) AS week,
     week_start,
@@ -925,7 +925,7 @@ FROM
     (
         SELECT
             d.athlete_id AS athlete_id,
-            toDate32(d.day - (toDayOfWeek(d.day) - starts_on + 7) % 7) AS week_start,
+            toDate32(d.day - (toDayOfWeek(d.day) - d.starts_on + 7) % 7) AS week_start,
             countIf(d.sessions > 0) AS training_days,
             sum(d.sessions) AS sessions,
             sum(d.hr_sessions) AS hr_sessions,
@@ -960,11 +960,9 @@ FROM
                 days.high_ms, days.hr_sessions, days.load, days.load_model, days.low_ms, days.moderate_ms, days.moderate_sessions,
                 days.monotony, days.sessions, days.strain, days.timer_ms, days.tsb, days.verdict_28d,
                 multiIf(p.intent = 'easy', days.over_easy_sessions, p.intent != '', 0, days.drifted_sessions) AS violations,
-                multiIf(own.week_starts_on > 0, own.week_starts_on, common.week_starts_on > 0, common.week_starts_on, 1) AS starts_on
+                multiIf(starts[days.athlete_id] > 0, starts[days.athlete_id], starts[''] > 0, starts[''], 1) AS starts_on
             FROM athlete_days_versions AS days FINAL
-            LEFT JOIN report_settings AS own ON own.athlete_id = days.athlete_id
             LEFT JOIN session_plans AS p ON p.athlete_id = days.athlete_id AND p.day = days.day
-            CROSS JOIN (SELECT max(week_starts_on) AS week_starts_on FROM report_settings WHERE athlete_id = '') AS common
             WHERE NOT days.tail OR days.day <= toDate32(now('UTC'))
         ) AS d
         GROUP BY d.athlete_id, week_start
