@@ -157,7 +157,7 @@ func (t *touched) Write(p []byte) (int, error) {
 
 // joinHolder connects to the process that holds dir.
 func (a *app) joinHolder(ctx context.Context, dir string) (host, error) {
-	r, err := dialHolder(ctx, dir)
+	r, err := dialHolder(ctx, dir, holderAnswer)
 	if err != nil {
 		return nil, err
 	}

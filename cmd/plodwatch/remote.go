@@ -149,7 +149,8 @@ func reply(w http.ResponseWriter, v any, err error) {
 
 // remote talks to the process that holds the data directory.
 type remote struct {
-	client *http.Client
+	client   *http.Client
+	patience time.Duration // how long status waits for the answer
 }
 
 // errNoAnswer means that the process that holds a data directory does not
@@ -157,13 +158,13 @@ type remote struct {
 var errNoAnswer = errors.New("the process that holds the data directory does not answer")
 
 // dialHolder connects to the holder of dir, or returns an error that wraps
-// errNoAnswer.
-func dialHolder(ctx context.Context, dir string) (*remote, error) {
+// errNoAnswer, after patience at the latest.
+func dialHolder(ctx context.Context, dir string, patience time.Duration) (*remote, error) {
 	socket, err := socketPath(dir)
 	if err != nil {
 		return nil, err
 	}
-	r := &remote{client: &http.Client{Transport: &http.Transport{
+	r := &remote{patience: patience, client: &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			var d net.Dialer
 			return d.DialContext(ctx, "unix", socket)
@@ -176,7 +177,14 @@ func dialHolder(ctx context.Context, dir string) (*remote, error) {
 	return r, nil
 }
 
+// holderAnswer is how long the holder may take to say how it is. The system
+// accepts connections also for a process that was stopped (Ctrl-Z), which
+// never answers.
+const holderAnswer = 10 * time.Second
+
 func (r *remote) status(ctx context.Context) (holderStatus, error) {
+	ctx, cancel := context.WithTimeout(ctx, r.patience)
+	defer cancel()
 	var st holderStatus
 	err := r.call(ctx, http.MethodGet, pathStatus, nil, &st)
 	return st, err
