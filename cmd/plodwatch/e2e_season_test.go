@@ -37,6 +37,9 @@ func TestEndToEndSeason(t *testing.T) {
 	}{
 		{"every session is what was invented", (*life).sessionsAreTrue},
 		{"a session without an answer says why", (*life).sessionsSayWhy},
+		{"every week is the sum of its sessions", (*life).weeksAreTrue},
+		{"every day looks back over 28 days", (*life).windowsAreTrue},
+		{"load of every day", (*life).loadIsTrue},
 		{"settings change their time only", (*life).settingsChangeTheirTimeOnly},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.run(l.as(t)) })
