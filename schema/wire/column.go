@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/bits"
+	"slices"
 
 	"plodwatch/schema"
 	"plodwatch/schema/wire/internal/pb"
@@ -28,31 +29,46 @@ func encodeColumn[T value](buf *columnBuffer, values []T, missing int64) *pb.Col
 		return nil
 	}
 	order := cheaperOrder(values, missing)
-	deltas := buf.deltas[:0]
+	keep := int64(0) // all ones: less the difference before; zero: as it is
+	if order == 2 {
+		keep = -1
+	}
+	deltas := slices.Grow(buf.deltas[:0], len(values)+longVarints)
 	var last, lastDelta int64
-	for _, v := range values {
+	at, absent := 0, 0
+	deltas = deltas[:cap(deltas)]
+	for i, v := range values {
 		x := int64(v)
 		if x == missing {
+			absent++
 			continue
 		}
 		delta := x - last
-		last = x
-		if order == 2 {
-			delta, lastDelta = delta-lastDelta, delta
+		u := zigzag(delta - lastDelta&keep)
+		last, lastDelta = x, delta
+		if u < 0x80 { // nearly all of them
+			deltas[at] = byte(u)
+			at++
+			continue
 		}
-		if u := zigzag(delta); u < 0x80 { // nearly all of them
-			deltas = append(deltas, byte(u))
-		} else {
-			deltas = binary.AppendUvarint(deltas, u)
+		at += binary.PutUvarint(deltas[at:], u)
+		if left := len(values) - i; len(deltas)-at < left+binary.MaxVarintLen64 {
+			deltas = slices.Grow(deltas[:at], left+longVarints)
+			deltas = deltas[:cap(deltas)]
 		}
 	}
-	buf.deltas = deltas
-	buf.runs = appendRuns(buf.runs[:0], values, missing)
-	return &pb.Column{Order: order, Deltas: deltas, Runs: buf.runs}
+	buf.deltas, buf.runs = deltas[:at], buf.runs[:0]
+	if absent > 0 {
+		buf.runs = appendRuns(buf.runs, values, missing)
+	}
+	return &pb.Column{Order: order, Deltas: buf.deltas, Runs: buf.runs}
 }
 
+// longVarints is the room beyond a byte a value that a column gets at first.
+const longVarints = 1024
+
 // judged is how many values cheaperOrder looks at.
-const judged = 2048
+const judged = 1024
 
 // cheaperOrder compares the bits that differences and second differences of the
 // first values need, which says more about their size after compression than

@@ -1,7 +1,7 @@
 // Package wire turns sessions, jobs and outcomes into the messages of the
 // queues and back. The form is that of session.proto: sample columns as
-// differences in variable-length integers, the whole session in one zstd frame,
-// about one byte per sample for time, heart rate and speed.
+// differences in variable-length integers, the whole session packed, two to six
+// bytes per sample. See decisions.md.
 //
 // What comes from the queue is not trusted: sizes and counts are bounded before
 // memory is taken, and every promise that the types of package schema make is
@@ -61,8 +61,8 @@ type Codec struct {
 
 // scratch is memory that one encoding leaves to the next.
 type scratch struct {
-	columns [columnCount]columnBuffer
-	plain   []byte
+	columns       [columnCount]columnBuffer
+	plain, packed []byte
 }
 
 // NewCodec returns a Codec.
@@ -121,7 +121,7 @@ func (c *Codec) EncodeSession(dst []byte, env *schema.Envelope, maxBytes int) ([
 		return dst, fmt.Errorf("encode session of %d bytes where %d are allowed: %w", len(mem.plain), MaxPlainBytes, ErrTooLarge)
 	}
 	start := len(dst)
-	dst = c.encoder.EncodeAll(mem.plain, dst)
+	dst = c.pack(dst, mem)
 	if size := len(dst) - start; maxBytes > 0 && size > maxBytes {
 		return dst[:start], fmt.Errorf("encode session to %d bytes where a message holds %d: %w", size, maxBytes, ErrTooLarge)
 	}
@@ -134,16 +134,11 @@ func (c *Codec) EncodeSession(dst []byte, env *schema.Envelope, maxBytes int) ([
 func (c *Codec) DecodeSession(data []byte) (*schema.Envelope, error) {
 	mem := c.borrow()
 	defer c.giveBack(mem)
-	plain, err := c.decoder.DecodeAll(data, mem.plain[:0])
-	mem.plain = plain
-	if errors.Is(err, zstd.ErrDecoderSizeExceeded) || errors.Is(err, zstd.ErrWindowSizeExceeded) {
-		return nil, fmt.Errorf("decompress session: %w: %w", ErrTooLarge, err)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("decompress session: %w: %w", ErrMalformed, err)
+	if err := c.unpack(mem, data); err != nil {
+		return nil, fmt.Errorf("decompress session: %w", err)
 	}
 	var msg pb.Envelope
-	if err := proto.Unmarshal(plain, &msg); err != nil {
+	if err := proto.Unmarshal(mem.plain, &msg); err != nil {
 		return nil, fmt.Errorf("decode session: %w: %w", ErrMalformed, err)
 	}
 	env, err := envelopeFromPB(&msg)
@@ -164,7 +159,7 @@ func (c *Codec) borrow() *scratch {
 // giveBack keeps the memory for the next, unless a giant would stay for ever.
 func (c *Codec) giveBack(mem *scratch) {
 	const keep = 8 << 20
-	held := cap(mem.plain)
+	held := cap(mem.plain) + cap(mem.packed)
 	for i := range mem.columns {
 		held += cap(mem.columns[i].deltas) + cap(mem.columns[i].runs)
 	}

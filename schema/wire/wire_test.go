@@ -2,10 +2,12 @@ package wire_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"flag"
 	"fmt"
+	"hash/crc32"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -13,6 +15,7 @@ import (
 	"reflect"
 	"testing"
 
+	"github.com/klauspost/compress/s2"
 	"github.com/klauspost/compress/zstd"
 	"go.uber.org/goleak"
 
@@ -357,15 +360,7 @@ func TestGoldenBytes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	decoder, err := zstd.NewReader(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer decoder.Close()
-	plain, err := decoder.DecodeAll(session, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	plain := unpacked(t, session)
 	job := schema.Job{
 		Athlete: "me", Export: schema.ExportIDOf([]byte("member")), Source: schema.SourceArchive,
 		Bytes: 6, ReceivedMs: 1_700_000_000_000, Parent: schema.ExportIDOf([]byte("zip")), Depth: 1,
@@ -387,16 +382,84 @@ func TestGoldenBytes(t *testing.T) {
 	golden(t, "job", jobBytes)
 	golden(t, "outcome", outBytes)
 
-	framed, err := os.ReadFile(filepath.Join("testdata", "session.zst"))
-	if *update {
-		err = os.WriteFile(filepath.Join("testdata", "session.zst"), session, 0o644)
-		framed = session
+	for _, file := range []string{"session.zst", "session.s2"} {
+		name := filepath.Join("testdata", file)
+		if *update && file == "session.s2" {
+			if err := os.WriteFile(name, session, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		written, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := codec.DecodeSession(written); err != nil || !reflect.DeepEqual(got, allColumns(40, 7)) {
+			t.Errorf("%s, a message written earlier, is read as %s, %v", file, clip(got), err)
+		}
 	}
+}
+
+// unpacked is what is inside a session's message of either kind.
+func unpacked(tb testing.TB, data []byte) []byte {
+	tb.Helper()
+	if data[0] == 2 {
+		plain, err := s2.Decode(nil, data[5:])
+		if err != nil {
+			tb.Fatal(err)
+		}
+		if want := crc32.Checksum(plain, crc32.MakeTable(crc32.Castagnoli)); binary.LittleEndian.Uint32(data[1:]) != want {
+			tb.Fatalf("checksum is not %08x", want)
+		}
+		return plain
+	}
+	decoder, err := zstd.NewReader(nil)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	if got, err := codec.DecodeSession(framed); err != nil || !reflect.DeepEqual(got, allColumns(40, 7)) {
-		t.Errorf("a message written earlier is read as %s, %v", clip(got), err)
+	defer decoder.Close()
+	plain, err := decoder.DecodeAll(data, nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return plain
+}
+
+// packed is the message that holds plain, of the kind for usual sessions.
+func packed(plain []byte) []byte {
+	data := binary.LittleEndian.AppendUint32([]byte{2}, crc32.Checksum(plain, crc32.MakeTable(crc32.Castagnoli)))
+	return append(data, s2.Encode(nil, plain)...)
+}
+
+func TestLongSessionsArePackedTighter(t *testing.T) {
+	codec := newCodec(t)
+	for _, c := range []struct {
+		samples int
+		zstd    bool
+	}{{3600, false}, {86_400, false}, {86_400 * 4, true}} {
+		env := run(c.samples, 1)
+		data, err := codec.EncodeSession(nil, env, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if zstd := bytes.HasPrefix(data, []byte{0x28, 0xb5, 0x2f, 0xfd}); zstd != c.zstd {
+			t.Errorf("%d samples: zstd is %t", c.samples, zstd)
+		}
+		if got, err := codec.DecodeSession(data); err != nil || !reflect.DeepEqual(got, env) {
+			t.Errorf("%d samples came back changed, %v", c.samples, err)
+		}
+	}
+}
+
+func TestFastBombIsRefused(t *testing.T) {
+	for name, data := range map[string][]byte{
+		"long":           packed(make([]byte, 1<<20+1)),
+		"said to be":     append([]byte{2, 0, 0, 0, 0}, binary.AppendUvarint(nil, 1<<40)...),
+		"said to be 4 G": append([]byte{2, 0, 0, 0, 0}, binary.AppendUvarint(nil, 1<<32-1)...),
+	} {
+		_, err := newCodec(t).DecodeSession(data)
+		if !errors.Is(err, wire.ErrTooLarge) && !errors.Is(err, wire.ErrMalformed) {
+			t.Errorf("%s: %v has no sentinel", name, err)
+		}
 	}
 }
 
