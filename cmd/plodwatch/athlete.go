@@ -23,7 +23,7 @@ type athleteSetCmd struct {
 	settingsFlags
 	TimeZone string   `name:"time-zone" help:"IANA time zone for sessions whose file has no offset, for example Europe/Oslo." placeholder:"ZONE"`
 	From     string   `help:"First local day the facts hold for; default: from the very beginning." placeholder:"YYYY-MM-DD"`
-	Unset    []string `help:"Facts to forget: max-hr, rest-hr, lthr, vt1, vt2, birth-year, sex, zone-model, time-zone." placeholder:"NAME,..."`
+	Unset    []string `help:"Facts to forget: max-hr, rest-hr, lthr, vt1, vt2, birth-year, sex, zone-model, time-zone, threshold-pace." placeholder:"NAME,..."`
 	JSON     bool     `help:"Print JSON."`
 }
 
@@ -34,7 +34,8 @@ so do days from the next dated settings on.
 
 Examples:
   plodwatch athlete set me --max-hr 187 --rest-hr 48
-  plodwatch athlete set anna --max-hr 181 --from 2026-03-01`
+  plodwatch athlete set anna --max-hr 181 --from 2026-03-01
+  plodwatch athlete set anna --threshold-pace 4:30`
 }
 
 // forever is the day from which settings without --from hold: before any watch.
@@ -122,7 +123,8 @@ func forget(s *schema.Settings, names []string) error {
 		"max-hr": func() { s.HRMax = 0 }, "rest-hr": func() { s.HRRest = 0 }, "lthr": func() { s.LTHR = 0 },
 		"vt1": func() { s.VT1 = 0 }, "vt2": func() { s.VT2 = 0 }, "birth-year": func() { s.BirthYear = 0 },
 		"sex": func() { s.Sex = schema.SexUnknown }, "time-zone": func() { s.TimeZone = "" },
-		"zone-model": func() { s.ZoneModel, s.CustomBounds = "", nil },
+		"threshold-pace": func() { s.ThresholdPace = 0 },
+		"zone-model":     func() { s.ZoneModel, s.CustomBounds = "", nil },
 	}
 	for _, name := range names {
 		f, ok := reset[name]
@@ -149,6 +151,9 @@ func describe(s *schema.Settings) string {
 		if v != "" {
 			parts = append(parts, v)
 		}
+	}
+	if s.ThresholdPace != 0 {
+		parts = append(parts, "threshold pace "+pace(s.ThresholdPace).String()+"/km")
 	}
 	if len(s.CustomBounds) > 0 {
 		parts = append(parts, fmt.Sprint("bounds ", s.CustomBounds))

@@ -53,6 +53,7 @@ type cli struct {
 	Explain     explainCmd     `cmd:"" help:"Say how a session's figures and verdict came about."`
 	Report      reportCmd      `cmd:"" help:"Show an athlete's weeks: intensity, load, easy days, warnings; as text or as a page."`
 	WhatIf      whatIfCmd      `cmd:"" help:"Show what other settings would change; stores nothing."`
+	Week        weekCmd        `cmd:"" help:"Show training by weeks: 80/20 by time and by sessions."`
 	Query       queryCmd       `cmd:"" help:"Run one read-only SQL query."`
 	Athlete     athleteCmd     `cmd:"" help:"Show and change what is known about athletes."`
 	Migrate     migrateCmd     `cmd:"" help:"Create or bring up to date the tables and streams."`

@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 
 	"plodwatch/schema"
 )
@@ -17,6 +19,7 @@ type settingsFlags struct {
 	BirthYear  int       `name:"birth-year" help:"Year of birth, for the age formula of last resort." placeholder:"YEAR"`
 	Sex        string    `name:"sex" help:"female or male, for formulas that differ." placeholder:"SEX"`
 	ZoneModel  string    `name:"zone-model" help:"hrmax5, hrr5, friel7 or custom." placeholder:"MODEL"`
+	Pace       pace      `name:"threshold-pace" help:"Running pace at the anaerobic threshold, min:s per km, to judge runs by pace too." placeholder:"M:SS"`
 	ZoneBounds []float64 `name:"zone-bounds" help:"Lower bounds of the zones in bpm, for --zone-model custom." placeholder:"BPM,..."`
 }
 
@@ -36,12 +39,36 @@ func (f *settingsFlags) apply(s *schema.Settings) {
 	if f.Sex != "" {
 		s.Sex = schema.Sex(f.Sex)
 	}
+	if f.Pace != 0 {
+		s.ThresholdPace = float64(f.Pace)
+	}
 	if f.ZoneModel != "" {
 		s.ZoneModel = schema.ZoneModel(f.ZoneModel)
 	}
 	if len(f.ZoneBounds) > 0 {
 		s.CustomBounds = f.ZoneBounds
 	}
+}
+
+// pace is a running pace in s/km, written as minutes and seconds: 4:30.
+type pace float64
+
+// UnmarshalText reads M:SS.
+func (p *pace) UnmarshalText(text []byte) error {
+	m, s, ok := strings.Cut(string(text), ":")
+	minutes, err1 := strconv.ParseUint(m, 10, 8)
+	seconds, err2 := strconv.ParseFloat(s, 64)
+	if !ok || err1 != nil || err2 != nil || !(seconds >= 0 && seconds < 60) {
+		return fmt.Errorf("pace %q: need minutes and seconds per km, for example 4:30", text)
+	}
+	*p = pace(float64(minutes)*60 + seconds)
+	return nil
+}
+
+// String writes M:SS per km.
+func (p pace) String() string {
+	s := int(float64(p) + 0.5)
+	return fmt.Sprintf("%d:%02d", s/60, s%60)
 }
 
 // settings returns the flags alone as settings, checked.
