@@ -139,7 +139,7 @@ func (r *checkRun) print(f *fileReport) error {
 
 // printFile writes a report for people.
 func printFile(w io.Writer, f *fileReport) error {
-	fmt.Fprintf(w, "%s: %s", f.File, f.Outcome)
+	fmt.Fprintf(w, "%s: %s", shownName(f.File), f.Outcome)
 	if f.Reason != schema.ReasonNone {
 		fmt.Fprintf(w, " (%s: %s)", f.Reason, schema.ReasonText(f.Reason))
 	}

@@ -53,6 +53,9 @@ func (c *queryCmd) Run(ctx context.Context, a *app) error {
 		format = "JSONEachRow"
 	}
 	return a.withStore(ctx, func(h host) error {
+		if format == tableFormat {
+			return h.query(ctx, &harmless{w: a.stdout}, sql, format)
+		}
 		return h.query(ctx, a.stdout, sql, format)
 	})
 }
