@@ -3,6 +3,7 @@ package fitfile
 import (
 	"bytes"
 	"strings"
+	"unicode"
 )
 
 // Global message numbers of the FIT profile that the walk looks into.
@@ -127,7 +128,8 @@ func (m message) bytes(f *field) []byte {
 	return m.body[f.off : int(f.off)+int(f.size)]
 }
 
-// text returns a string field up to its terminator, valid UTF-8.
+// text returns a string field up to its terminator, valid UTF-8 without control
+// characters: it ends up on terminals.
 func (m message) text(num uint8) string {
 	f := m.def.find(num)
 	if f == nil || f.base&baseMask != baseString {
@@ -137,5 +139,10 @@ func (m message) text(num uint8) string {
 	if i := bytes.IndexByte(b, 0); i >= 0 {
 		b = b[:i]
 	}
-	return strings.ToValidUTF8(string(b), "")
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(string(b), ""))
 }

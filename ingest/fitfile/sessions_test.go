@@ -337,6 +337,11 @@ func TestSportsAndDevices(t *testing.T) {
 	if got := taken(t, s.hr(fitTime, 100).bytes()).Sessions[0].Device; got != "coros PACE3" {
 		t.Errorf("device %q of a name without terminator", got)
 	}
+	s = newStream()
+	s.def(0, 0, f{0, 1, tEnum}, f{1, 2, tUint16}, f{8, 12, tString}).data(0, 4, 294, "\x1b[2J\a\u009bPACE\xff")
+	if got := taken(t, s.hr(fitTime, 100).bytes()).Sessions[0].Device; got != "coros [2JPACE" {
+		t.Errorf("device %q of a name with control characters", got)
+	}
 }
 
 func TestHeartRateMessages(t *testing.T) {
