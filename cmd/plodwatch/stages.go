@@ -20,6 +20,7 @@ type runningStage struct {
 	cancel context.CancelFunc
 	done   chan struct{}
 	err    error // valid after done is closed
+	said   bool  // wait has returned the error
 }
 
 // stages runs the parts of the pipeline. They are started in the order given
@@ -60,6 +61,7 @@ func (g *stages) wait(ctx context.Context) error {
 		return nil
 	case r := <-g.failed:
 		<-r.done
+		r.said = true
 		return r.failure()
 	}
 }
@@ -82,7 +84,7 @@ func (g *stages) stop(giveUp context.Context) error {
 		timer := time.NewTimer(g.grace)
 		select {
 		case <-r.done:
-			if r.err != nil && !errors.Is(r.err, context.Canceled) {
+			if r.err != nil && !r.said && !errors.Is(r.err, context.Canceled) {
 				errs = append(errs, r.failure())
 			}
 		case <-timer.C:

@@ -73,4 +73,7 @@ func TestStagesFailure(t *testing.T) {
 	if err := g.wait(t.Context()); !errors.Is(err, boom) || !strings.HasPrefix(err.Error(), "feed: ") {
 		t.Errorf("wait returned %v", err)
 	}
+	if err := g.stop(t.Context()); err != nil {
+		t.Errorf("stop says it again: %v", err)
+	}
 }
