@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"plodwatch/analyze"
@@ -123,6 +124,12 @@ func TestWhatIfIsWhatSetDoes(t *testing.T) {
 				t.Errorf("settings %d, before: %s\n   stored: %s", i, say(c.Before), got)
 			}
 		}
+		weeks := weeksOf(t, s, changes)
+		var viewBefore map[string]string
+		compareWeeks := i%4 == 0 // making the days again takes a while
+		if compareWeeks {
+			viewBefore = viewOfWeeks(t, s)
+		}
 		n, err := b.SetSettings(t.Context(), set, nil)
 		if err != nil || n != len(changes) {
 			t.Errorf("settings %d: %d derived again, %v; what if said %d", i, n, err, len(changes))
@@ -143,6 +150,24 @@ func TestWhatIfIsWhatSetDoes(t *testing.T) {
 			}
 			if c.Changed() {
 				changed++
+			}
+		}
+		if compareWeeks {
+			viewAfter := viewOfWeeks(t, s)
+			for k := range weeks {
+				w := &weeks[k]
+				if got := viewBefore[w.Start.String()]; got != sayWeek(&w.Before) {
+					t.Errorf("settings %d, week of %s before: %s\n view: %s", i, w.Start, sayWeek(&w.Before), got)
+				}
+				if got := viewAfter[w.Start.String()]; got != sayWeek(&w.After) {
+					t.Errorf("settings %d, week of %s after: %s\n view: %s", i, w.Start, sayWeek(&w.After), got)
+				}
+			}
+			for day, v := range viewAfter { // nothing else has changed
+				touched := slices.ContainsFunc(weeks, func(w analyze.WeekChange) bool { return w.Start.String() == day })
+				if !touched && viewBefore[day] != v {
+					t.Errorf("settings %d: the week of %s is not among those that change", i, day)
+				}
 			}
 		}
 		t.Logf("settings %d: %d of %d covered sessions change", i, changed, len(changes))

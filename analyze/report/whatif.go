@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -18,7 +19,29 @@ type Comparison struct {
 	Settings        schema.Settings  `json:"settings"`
 	SessionsCovered int              `json:"sessions_covered"` // would be analyzed again
 	SessionsChanged int              `json:"sessions_changed"` // of those, would get another answer
-	Sessions        []Compared       `json:"sessions"`         // all that are covered, in the order of their start
+	WeeksChanged    int              `json:"weeks_changed"`
+	Sessions        []Compared       `json:"sessions"` // all that are covered, in the order of their start
+	Weeks           []ComparedWeek   `json:"weeks"`    // those that hold one of them
+}
+
+// ComparedWeek is a week before and after.
+type ComparedWeek struct {
+	Week    string     `json:"week"` // ISO year and week of its fourth day
+	Start   string     `json:"week_start"`
+	Changed bool       `json:"changed"`
+	Before  WeekAnswer `json:"before"`
+	After   WeekAnswer `json:"after"`
+}
+
+// WeekAnswer is what is said of a week; see the view weekly_intensity.
+type WeekAnswer struct {
+	Sessions         int      `json:"sessions"`
+	EasySessions     int      `json:"easy_sessions"`
+	ModerateSessions int      `json:"moderate_sessions"`
+	HardSessions     int      `json:"hard_sessions"`
+	LowShare         *float64 `json:"low_share"`
+	Verdict          string   `json:"verdict"`
+	Reason           string   `json:"reason"`
 }
 
 // Compared is one session before and after.
@@ -48,11 +71,11 @@ type Answer struct {
 	Verdict    intensity.Verdict `json:"verdict"`
 }
 
-// Compare puts changes into a comparison.
-func Compare(s schema.Settings, changes []analyze.Change) *Comparison {
+// Compare puts changes of sessions and of their weeks into a comparison.
+func Compare(s schema.Settings, changes []analyze.Change, weeks []analyze.WeekChange) *Comparison {
 	out := &Comparison{
 		Athlete: s.Athlete, ValidFrom: s.ValidFrom.String(), Settings: s,
-		SessionsCovered: len(changes), Sessions: []Compared{},
+		SessionsCovered: len(changes), Sessions: []Compared{}, Weeks: []ComparedWeek{},
 	}
 	for i := range changes {
 		c := &changes[i]
@@ -70,7 +93,32 @@ func Compare(s schema.Settings, changes []analyze.Change) *Comparison {
 		}
 		out.Sessions = append(out.Sessions, one)
 	}
+	for i := range weeks {
+		w := compareWeek(&weeks[i])
+		if w.Changed {
+			out.WeeksChanged++
+		}
+		out.Weeks = append(out.Weeks, w)
+	}
 	return out
+}
+
+func compareWeek(c *analyze.WeekChange) ComparedWeek {
+	year, week := time.Unix(int64(c.Start+3)*24*60*60, 0).UTC().ISOWeek()
+	return ComparedWeek{
+		Week: fmt.Sprintf("%d-W%02d", year, week), Start: c.Start.String(), Changed: c.Before != c.After,
+		Before: weekAnswer(&c.Before), After: weekAnswer(&c.After),
+	}
+}
+
+func weekAnswer(w *analyze.WeekSum) WeekAnswer {
+	a := WeekAnswer{Sessions: w.Sessions, EasySessions: w.Easy, ModerateSessions: w.Moderate, HardSessions: w.Hard}
+	if known := w.KnownMs(); known > 0 {
+		share := float64(w.LowMs) / float64(known)
+		a.LowShare = &share
+	}
+	a.Verdict, a.Reason = w.Verdict()
+	return a
 }
 
 func answerOf(j *analyze.Judgement, day schema.Day) Answer {
@@ -99,8 +147,29 @@ func (c *Comparison) WriteText(w io.Writer) error {
 		l.printf("\n")
 		l.table("lllrrlrl", []string{"day", "session", "sport", "time", "low share", "class", "max HR", "what changes"}, rows)
 	}
+	if len(c.Weeks) > 0 {
+		l.printf("\n%d of %s with these sessions would change.\n", c.WeeksChanged, count(len(c.Weeks), "week"))
+	}
+	if c.WeeksChanged > 0 {
+		var rows [][]string
+		for i := range c.Weeks {
+			if w := &c.Weeks[i]; w.Changed {
+				rows = append(rows, []string{
+					w.Week, w.Start, arrow(shareText(w.Before.LowShare), shareText(w.After.LowShare)),
+					arrow(w.Before.classes(), w.After.classes()),
+					arrow(verdictWords(w.Before.Verdict, w.Before.Reason), verdictWords(w.After.Verdict, w.After.Reason)),
+				})
+			}
+		}
+		l.printf("\n")
+		l.table("llrll", []string{"week", "from", "low share", "easy/mod/hard", "verdict"}, rows)
+	}
 	l.printf("\nNothing was stored.\n")
 	return l.err
+}
+
+func (a *WeekAnswer) classes() string {
+	return fmt.Sprintf("%d/%d/%d of %d", a.EasySessions, a.ModerateSessions, a.HardSessions, a.Sessions)
 }
 
 func count(n int, what string) string {
@@ -148,7 +217,8 @@ func arrow(before, after string) string {
 	if before == after {
 		return after
 	}
-	return before + " -> " + after
+	none := func(s string) string { return cmp.Or(strings.TrimPrefix(s, "-"), "none") }
+	return none(before) + " -> " + none(after)
 }
 
 func shareText(v *float64) string {

@@ -68,3 +68,44 @@ func (row *judgementRow) judgement() analyze.Judgement {
 	}
 	return j
 }
+
+// Tallies returns what each session of an athlete that counts adds to its week,
+// and the day on which that athlete's weeks start: 1 = Monday to 7 = Sunday.
+func (s *Store) Tallies(ctx context.Context, athlete schema.AthleteID) (tallies []analyze.Tally, startsOn int, err error) {
+	const (
+		query = `SELECT s.session_id, s.local_day, s.elapsed_ms - s.paused_ms, s.classified_ms, i.low_ms, i.moderate_ms, i.high_ms, i.session_class
+			FROM (SELECT * FROM sessions_versions FINAL WHERE athlete_id = {athlete:String}) AS s
+			LEFT JOIN (SELECT * FROM intensity_versions FINAL WHERE athlete_id = {athlete:String}) AS i ON i.session_id = s.session_id
+			WHERE isNull(s.duplicate_of)
+			SETTINGS join_use_nulls = 0`
+		first = `SELECT toInt64(ifNull(argMax(week_starts_on, athlete_id), 1)) FROM report_settings
+			WHERE athlete_id IN ('', {athlete:String}) AND week_starts_on > 0`
+	)
+	ctx = withParameter(ctx, "athlete", string(athlete))
+	var day int64
+	if err := s.conn.QueryRow(ctx, first).Scan(&day); err != nil {
+		return nil, 0, classify("read report settings", err)
+	}
+	if startsOn = int(day); startsOn == 0 { // no rows
+		startsOn = 1
+	}
+	rows, err := s.conn.Query(ctx, query)
+	if err != nil {
+		return nil, 0, classify("read sessions", err)
+	}
+	defer rows.Close() //nolint:errcheck // Err below has it
+	for rows.Next() {
+		var (
+			t     = analyze.Tally{SessionKey: analyze.SessionKey{Athlete: athlete}}
+			id    uuid.UUID
+			local time.Time
+			class string
+		)
+		if err := rows.Scan(&id, &local, &t.TimerMs, &t.ClassifiedMs, &t.LowMs, &t.ModerateMs, &t.HighMs, &class); err != nil {
+			return nil, 0, classify("read sessions", err)
+		}
+		t.ID, t.Day, t.Class = schema.SessionID(id), dayOf(local), intensity.Class(class)
+		tallies = append(tallies, t)
+	}
+	return tallies, startsOn, classify("read sessions", rows.Err())
+}

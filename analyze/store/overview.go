@@ -66,7 +66,14 @@ const weeksSQL = `SELECT i.week AS week, toString(i.week_start) AS week_start, t
 		i.easy_session_share AS easy_session_share, i.label AS label, i.polarization_index AS polarization_index,
 		i.verdict AS verdict, i.reason AS reason, pace_low_share, pace_verdict, pace_reason,
 		violations, load_model, load, monotony, strain, ctl, atl, tsb
-	FROM (SELECT * FROM weekly_intensity WHERE athlete_id = {athlete:String} ORDER BY week_start DESC LIMIT {weeks:UInt64}) AS i
+	FROM
+	(
+		SELECT * FROM weekly_intensity
+		WHERE athlete_id = {athlete:String} AND week_start <= (
+			SELECT max(week_start) FROM weekly_intensity
+			WHERE athlete_id = {athlete:String} AND sessions > 0 AND week_start <= {until:Date32})
+		ORDER BY week_start DESC LIMIT {weeks:UInt64}
+	) AS i
 	LEFT JOIN (SELECT week_start, violations, load_model, load, monotony, strain, ctl, atl, tsb
 		FROM athlete_weeks WHERE athlete_id = {athlete:String}) AS w ON w.week_start = i.week_start
 	ORDER BY i.week_start`
@@ -91,10 +98,11 @@ type Last28 struct {
 	Reason           string   `ch:"reason_28d" json:"reason"`
 }
 
-const last28SQL = `SELECT toString(day) AS day, sessions_28d, hours_28d, distance_km_28d, hr_coverage_28d, low_share_28d,
+const last28SQL = `SELECT toString(r.day) AS day, sessions_28d, hours_28d, distance_km_28d, hr_coverage_28d, low_share_28d,
 		moderate_share_28d, high_share_28d, easy_sessions_28d, moderate_sessions_28d, hard_sessions_28d,
 		easy_session_share_28d, label_28d, polarization_index_28d, verdict_28d, reason_28d
-	FROM rolling_intensity WHERE athlete_id = {athlete:String} AND day <= {to:Date32} ORDER BY rolling_intensity.day DESC LIMIT 1`
+	FROM rolling_intensity AS r
+	WHERE r.athlete_id = {athlete:String} AND r.day <= {to:Date32} ORDER BY r.day DESC LIMIT 1`
 
 // Violation is a row of easy_day_violations.
 type Violation struct {
@@ -182,11 +190,15 @@ const returnsSQL = `SELECT phase, phase_name, week, toString(r.week_from) AS wee
 	WHERE r.athlete_id = {athlete:String} AND r.week_to >= {from:Date32} AND r.week_from <= {to:Date32}
 	ORDER BY r.week_from`
 
-// Overview reads the latest so many weeks of an athlete; it has no weeks when
-// the athlete has no sessions.
-func (s *Store) Overview(ctx context.Context, athlete schema.AthleteID, weeks int) (*Overview, error) {
+// Overview reads so many weeks of an athlete, up to the last one with a session
+// that begins on the day until or before it (nil: the latest). It has no weeks
+// when the athlete has no sessions by then.
+func (s *Store) Overview(ctx context.Context, athlete schema.AthleteID, weeks int, until *schema.Day) (*Overview, error) {
 	o := &Overview{}
-	p := clickhouse.Parameters{"athlete": string(athlete), "weeks": strconv.Itoa(weeks)}
+	p := clickhouse.Parameters{"athlete": string(athlete), "weeks": strconv.Itoa(weeks), "until": "2299-12-31"}
+	if until != nil {
+		p["until"] = until.String()
+	}
 	if err := s.read(ctx, p, &o.Weeks, weeksSQL); err != nil {
 		return nil, err
 	}

@@ -20,6 +20,7 @@ import (
 type reportCmd struct {
 	Athlete string `arg:"" optional:"" help:"The athlete; may be left out when there is only one."`
 	Weeks   int    `help:"So many weeks up to the last one with a session." default:"12"`
+	To      string `help:"No later week than that of this local day." placeholder:"YYYY-MM-DD"`
 	HTML    string `name:"html" help:"Write a page to this file instead, complete in itself; - for standard output." placeholder:"FILE" type:"path"`
 	JSON    bool   `help:"Print JSON."`
 }
@@ -33,6 +34,7 @@ cannot be judged says why. Bars have colours on a terminal unless NO_COLOR is se
 Examples:
   plodwatch report
   plodwatch report anna --weeks 26 --html anna.html
+  plodwatch report anna --to 2026-03-31
   plodwatch report anna --json | jq '.weeks[] | {week, low_share, verdict}'`
 }
 
@@ -44,12 +46,16 @@ func (c *reportCmd) Run(ctx context.Context, a *app) error {
 	if c.JSON && c.HTML != "" {
 		return errors.New("--json and --html: choose one")
 	}
+	until, err := optionalDay(c.To)
+	if err != nil {
+		return err
+	}
 	return a.withStore(ctx, func(h host) error {
 		id, err := onlyAthlete(ctx, h, c.Athlete)
 		if err != nil {
 			return err
 		}
-		o, err := h.store().Overview(ctx, id, c.Weeks)
+		o, err := h.store().Overview(ctx, id, c.Weeks, until)
 		if err != nil {
 			return err
 		}
@@ -68,6 +74,18 @@ func (c *reportCmd) Run(ctx context.Context, a *app) error {
 		}
 		return r.WriteText(a.stdout, lookOf(a))
 	})
+}
+
+// optionalDay reads a day; nil when none is given.
+func optionalDay(text string) (*schema.Day, error) {
+	if text == "" {
+		return nil, nil
+	}
+	day, err := schema.ParseDay(text)
+	if err != nil {
+		return nil, err
+	}
+	return &day, nil
 }
 
 // writePage writes the page whole or not at all.

@@ -49,7 +49,11 @@ func (c *whatIfCmd) Run(ctx context.Context, a *app) error {
 		if err != nil {
 			return err
 		}
-		out := report.Compare(settings, changes)
+		tallies, startsOn, err := h.store().Tallies(ctx, id)
+		if err != nil {
+			return err
+		}
+		out := report.Compare(settings, changes, analyze.WeekChanges(tallies, startsOn, changes))
 		if c.JSON {
 			return printJSON(a.stdout, out)
 		}
