@@ -261,3 +261,33 @@ func TestFormCarriesQueryAndParameters(t *testing.T) {
 		t.Errorf("an external table: %d %s", got.status, got.body)
 	}
 }
+
+func TestNothingOfARequestIsLeftForTheNext(t *testing.T) {
+	address, client := serve(t, engine.Handler())
+	for _, sql := range []string{
+		"CREATE TEMPORARY TABLE left_over (a UInt8)",
+		"CREATE TABLE kept_connection (a UInt8) ENGINE = Memory",
+		"ALTER TABLE kept_connection ADD COLUMN b UInt8",
+		"SET max_threads = 1",
+		"USE system",
+	} {
+		if got := ask(t, client, http.MethodPost, query(address, sql), nil); got.status != http.StatusOK {
+			t.Fatalf("%s: %d %s", sql, got.status, got.body)
+		}
+	}
+	if got := ask(t, client, http.MethodPost, query(address, "SELECT * FROM left_over"), nil); got.status == http.StatusOK {
+		t.Error("a temporary table outlives its request")
+	}
+	for sql, want := range map[string]string{
+		"SELECT currentDatabase() = 'system'":                                "0\n",
+		"SELECT changed FROM system.settings WHERE name = 'max_threads'":     "0\n",
+		"SELECT count() FROM system.columns WHERE table = 'kept_connection'": "2\n",
+	} {
+		if got := ask(t, client, http.MethodPost, query(address, sql), nil); got.body != want {
+			t.Errorf("%s: %q, want %q", sql, got.body, want)
+		}
+	}
+	if got := ask(t, client, http.MethodPost, query(address, "DROP TABLE kept_connection SYNC"), nil); got.status != http.StatusOK {
+		t.Error(got.body)
+	}
+}

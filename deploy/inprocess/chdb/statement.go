@@ -125,7 +125,13 @@ func (s *statement) shows() bool {
 
 // keepsSession tells whether the connection is afterwards as it was.
 func (s *statement) keepsSession() bool {
-	return s.shows() || s.verb == "INSERT" || s.verb == "KILL"
+	switch s.verb {
+	case "INSERT", "KILL", "ALTER":
+		return true
+	case "CREATE": // a temporary table belongs to the connection
+		return !strings.Contains(strings.ToUpper(s.sql), "TEMPORARY")
+	}
+	return s.shows()
 }
 
 // bare is the text without its FORMAT clause and closing semicolon, fit to
