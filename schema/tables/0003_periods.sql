@@ -824,7 +824,7 @@ AS SELECT
     vt1,
     if(over_vt1_m > 0, over_vt1_moving_ms / over_vt1_m, NULL) AS over_vt1_pace_s_per_km,
     if(sport = 'running' AND near_vt1_ms_90d >= 1200000 AND near_vt1_m_90d > 0, near_vt1_ms_90d / near_vt1_m_90d, NULL) AS vt1_pace_s_per_km,
-    greatest(vt1_pace_s_per_km - over_vt1_pace_s_per_km, 0.) AS slower_by_s_per_km,
+    if(isNull(vt1_pace_s_per_km) OR isNull(over_vt1_pace_s_per_km), NULL, greatest(vt1_pace_s_per_km - over_vt1_pace_s_per_km, 0.)) AS slower_by_s_per_km,
     multiIf(sport != 'running', 'no_run', isNull(over_vt1_pace_s_per_km), 'no_pace', isNull(vt1_pace_s_per_km), 'little_data', '') AS pace_reason
 FROM
 (
