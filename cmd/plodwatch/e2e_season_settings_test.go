@@ -8,8 +8,8 @@ import (
 	"plodwatch/testdata/gen/activity"
 )
 
-// derived is what is said of a session under the settings of its day.
-type derived struct {
+// seasonFigures is what is said of a session under the settings of its day.
+type seasonFigures struct {
 	Athlete    string   `json:"athlete_id"`
 	SessionID  string   `json:"session_id"`
 	ExportID   string   `json:"export_id"`
@@ -25,9 +25,9 @@ type derived struct {
 }
 
 // figures reads what is said of the sessions, by session.
-func (l *life) figures() map[string]derived {
-	all := map[string]derived{}
-	for _, d := range rows[derived](l.person, `SELECT i.athlete_id AS athlete_id, toString(i.session_id) AS session_id, s.export_id AS export_id, toString(s.local_day) AS local_day,
+func (l *life) figures() map[string]seasonFigures {
+	all := map[string]seasonFigures{}
+	for _, d := range rows[seasonFigures](l.person, `SELECT i.athlete_id AS athlete_id, toString(i.session_id) AS session_id, s.export_id AS export_id, toString(s.local_day) AS local_day,
 		i.settings_id AS settings_id, i.hr_max AS hr_max, i.low_s AS low_s, i.moderate_s AS moderate_s, i.high_s AS high_s,
 		i.session_class AS session_class, i.verdict AS verdict, toString(i.analyzed_at) AS written
 		FROM intensity AS i JOIN sessions AS s ON s.session_id = i.session_id`) {
@@ -44,17 +44,17 @@ func (l *life) settingsChangeTheirTimeOnly() {
 		from  = "2024-03-01"
 		hrMax = 184.0
 	)
-	until := day(l.season.FirstOf(activity.PhaseReturn3))
+	until := isoDay(l.season.FirstOf(activity.PhaseReturn3))
 	change := []string{"me", "--max-hr", strconv.Itoa(hrMax), "--from", from, "--json"}
 	before := l.figures()
 	var foretold struct {
 		Covered  int `json:"sessions_covered"`
 		Changed  int `json:"sessions_changed"`
 		Sessions []struct {
-			SessionID string   `json:"session_id"`
-			Changed   bool     `json:"changed"`
-			Before    *derived `json:"before"`
-			After     derived  `json:"after"`
+			SessionID string         `json:"session_id"`
+			Changed   bool           `json:"changed"`
+			Before    *seasonFigures `json:"before"`
+			After     seasonFigures  `json:"after"`
 		} `json:"sessions"`
 	}
 	l.decode(l.do(exitOK, append([]string{"what-if"}, change...)...), &foretold)
@@ -72,13 +72,13 @@ func (l *life) settingsChangeTheirTimeOnly() {
 		a := after[id]
 		if in := b.Athlete == "me" && b.LocalDay >= from && b.LocalDay < until; !in {
 			if !reflect.DeepEqual(a, b) {
-				l.t.Errorf("%s's session of %s changed: %s, before %s", b.Athlete, b.LocalDay, pretty(a), pretty(b))
+				l.t.Errorf("%s's session of %s changed: %s, before %s", b.Athlete, b.LocalDay, asJSON(a), asJSON(b))
 			}
 			continue
 		}
 		covered[id] = true
-		if number(a.HRMax) != hrMax || a.SettingsID == b.SettingsID {
-			l.t.Errorf("the session of %s did not change: %s", b.LocalDay, pretty(a))
+		if orNaN(a.HRMax) != hrMax || a.SettingsID == b.SettingsID {
+			l.t.Errorf("the session of %s did not change: %s", b.LocalDay, asJSON(a))
 		}
 	}
 	l.thirdsAre(after, covered, hrMax)
@@ -90,7 +90,7 @@ func (l *life) settingsChangeTheirTimeOnly() {
 	for _, f := range foretold.Sessions {
 		a, b := after[f.SessionID], before[f.SessionID]
 		if !covered[f.SessionID] || f.Before == nil || !sameFigures(f.Before, &b) || !sameFigures(&f.After, &a) {
-			l.t.Errorf("what-if said %s, before was %s, after is %s", pretty(f), pretty(b), pretty(a))
+			l.t.Errorf("what-if said %s, before was %s, after is %s", asJSON(f), asJSON(b), asJSON(a))
 		}
 		if f.Changed {
 			changed++
@@ -103,7 +103,7 @@ func (l *life) settingsChangeTheirTimeOnly() {
 
 // thirdsAre compares the covered sessions with what was booked, under another
 // max HR.
-func (l *life) thirdsAre(stored map[string]derived, covered map[string]bool, hrMax float64) {
+func (l *life) thirdsAre(stored map[string]seasonFigures, covered map[string]bool, hrMax float64) {
 	booked := map[string]*activity.SeasonSession{}
 	for i := range l.season.Sessions {
 		booked[exportOf(l.t, l.path(&l.season.Sessions[i]))] = &l.season.Sessions[i]
@@ -111,18 +111,18 @@ func (l *life) thirdsAre(stored map[string]derived, covered map[string]bool, hrM
 	for id := range covered {
 		got := stored[id]
 		want := booked[got.ExportID].ThirdsAt(hrMax)
-		if !near(number(got.LowS), want.Low.Seconds()) || !near(number(got.ModerateS), want.Moderate.Seconds()) ||
-			!near(number(got.HighS), want.High.Seconds()) {
-			l.t.Errorf("session of %s: %s, at a max HR of %v it has %+v", got.LocalDay, pretty(got), hrMax, want)
+		if !sameSeconds(orNaN(got.LowS), want.Low.Seconds()) || !sameSeconds(orNaN(got.ModerateS), want.Moderate.Seconds()) ||
+			!sameSeconds(orNaN(got.HighS), want.High.Seconds()) {
+			l.t.Errorf("session of %s: %s, at a max HR of %v it has %+v", got.LocalDay, asJSON(got), hrMax, want)
 		}
 	}
 }
 
 // sameFigures compares what both forms have.
-func sameFigures(a, b *derived) bool {
-	same := func(x, y *float64) bool { return x == nil && y == nil || near(number(x), number(y)) }
+func sameFigures(a, b *seasonFigures) bool {
+	same := func(x, y *float64) bool { return x == nil && y == nil || sameSeconds(orNaN(x), orNaN(y)) }
 	return a.LocalDay == b.LocalDay && a.SettingsID == b.SettingsID && same(a.HRMax, b.HRMax) && same(a.LowS, b.LowS) &&
-		same(a.ModerateS, b.ModerateS) && same(a.HighS, b.HighS) && text(a.Class) == text(b.Class) && a.Verdict == b.Verdict
+		same(a.ModerateS, b.ModerateS) && same(a.HighS, b.HighS) && orEmpty(a.Class) == orEmpty(b.Class) && a.Verdict == b.Verdict
 }
 
 // decode reads what a command printed as JSON.

@@ -27,7 +27,7 @@ type life struct {
 func TestEndToEndSeason(t *testing.T) {
 	l := newLife(t)
 	l.do(exitOK, "athlete", "set", "me", "--max-hr", "188", "--rest-hr", "48", "--sex", "male", "--time-zone", "Europe/Zurich")
-	l.do(exitOK, "athlete", "set", "me", "--max-hr", "186", "--from", day(l.season.FirstOf(activity.PhaseReturn3)))
+	l.do(exitOK, "athlete", "set", "me", "--max-hr", "186", "--from", isoDay(l.season.FirstOf(activity.PhaseReturn3)))
 	if got := l.imports(exitOK, l.folder); got.SessionsAdded != int64(len(l.season.Sessions)) {
 		t.Fatalf("%d sessions added, generated were %d", got.SessionsAdded, len(l.season.Sessions))
 	}
@@ -72,10 +72,10 @@ func newLife(t *testing.T) *life {
 
 func (l *life) path(s *activity.SeasonSession) string { return filepath.Join(l.folder, s.Name+".fit") }
 
-func day(t time.Time) string { return t.Format(time.DateOnly) }
+func isoDay(t time.Time) string { return t.Format(time.DateOnly) }
 
-// judged is a session with its intensity.
-type judged struct {
+// seasonJudged is a session with its intensity.
+type seasonJudged struct {
 	ExportID  string   `json:"export_id"`
 	LocalDay  string   `json:"local_day"`
 	Sport     string   `json:"sport"`
@@ -90,15 +90,15 @@ type judged struct {
 	Verdict   string   `json:"verdict"`
 }
 
-const judgedQuery = `SELECT s.export_id AS export_id, toString(s.local_day) AS local_day, s.sport AS sport, s.rpe AS rpe, s.timer_s AS timer_s,
+const seasonQuery = `SELECT s.export_id AS export_id, toString(s.local_day) AS local_day, s.sport AS sport, s.rpe AS rpe, s.timer_s AS timer_s,
 	i.hr_max AS hr_max_used, i.low_s AS low_s, i.moderate_s AS moderate_s, i.high_s AS high_s, i.low_share AS low_share,
 	i.session_class AS session_class, i.verdict AS verdict
 	FROM sessions AS s JOIN intensity AS i ON i.session_id = s.session_id`
 
 // sessionsAreTrue compares every session with what was booked.
 func (l *life) sessionsAreTrue() {
-	stored := map[string]judged{}
-	for _, j := range rows[judged](l.person, judgedQuery) {
+	stored := map[string]seasonJudged{}
+	for _, j := range rows[seasonJudged](l.person, seasonQuery) {
 		stored[j.ExportID] = j
 	}
 	verdicts := map[string]int{}
@@ -119,28 +119,28 @@ func (l *life) sessionsAreTrue() {
 	}
 }
 
-func (l *life) compare(s *activity.SeasonSession, got *judged) {
+func (l *life) compare(s *activity.SeasonSession, got *seasonJudged) {
 	l.t.Helper()
 	answer := &s.Sessions[0].Answer
 	timer := float64(answer.ElapsedMs-answer.PausedMs) / 1000
-	if got.LocalDay != day(s.Day) || got.Sport != answer.Sport || !near(got.TimerS, timer) ||
-		got.Verdict != s.Verdict() || text(got.Class) != s.Class() || number(got.HRMaxUsed) != l.season.HRMaxOn(s.Day) {
-		l.t.Errorf("%s (%s in %s): stored is %s", s.Name, s.Intent, s.Phase, pretty(got))
+	if got.LocalDay != isoDay(s.Day) || got.Sport != answer.Sport || !sameSeconds(got.TimerS, timer) ||
+		got.Verdict != s.Verdict() || orEmpty(got.Class) != s.Class() || orNaN(got.HRMaxUsed) != l.season.HRMaxOn(s.Day) {
+		l.t.Errorf("%s (%s in %s): stored is %s", s.Name, s.Intent, s.Phase, asJSON(got))
 	}
 	if asked := s.RPE >= 0; asked != (got.RPE != nil) || asked && math.Abs(*got.RPE-s.RPE) > 0.01 {
-		l.t.Errorf("%s: effort is %v, the athlete said %v", s.Name, number(got.RPE), s.RPE)
+		l.t.Errorf("%s: effort is %v, the athlete said %v", s.Name, orNaN(got.RPE), s.RPE)
 	}
 	switch {
 	case s.Verdict() == "no_hr":
 		if got.LowS != nil || got.ModerateS != nil || got.HighS != nil || got.LowShare != nil {
-			l.t.Errorf("%s has no heart rate and yet shares of it: %s", s.Name, pretty(got))
+			l.t.Errorf("%s has no heart rate and yet shares of it: %s", s.Name, asJSON(got))
 		}
-	case !near(number(got.LowS), s.Thirds.Low.Seconds()) || !near(number(got.ModerateS), s.Thirds.Moderate.Seconds()) ||
-		!near(number(got.HighS), s.Thirds.High.Seconds()):
-		l.t.Errorf("%s: stored is %s, booked were %+v", s.Name, pretty(got), s.Thirds)
+	case !sameSeconds(orNaN(got.LowS), s.Thirds.Low.Seconds()) || !sameSeconds(orNaN(got.ModerateS), s.Thirds.Moderate.Seconds()) ||
+		!sameSeconds(orNaN(got.HighS), s.Thirds.High.Seconds()):
+		l.t.Errorf("%s: stored is %s, booked were %+v", s.Name, asJSON(got), s.Thirds)
 	default:
-		if share, _ := s.Thirds.LowShare(); math.Abs(number(got.LowShare)-share) > 1e-9 {
-			l.t.Errorf("%s: low share %v, booked was %v", s.Name, number(got.LowShare), share)
+		if share, _ := s.Thirds.LowShare(); math.Abs(orNaN(got.LowShare)-share) > 1e-9 {
+			l.t.Errorf("%s: low share %v, booked was %v", s.Name, orNaN(got.LowShare), share)
 		}
 	}
 }
@@ -168,7 +168,7 @@ func (l *life) sessionsSayWhy() {
 		isNull(i.above60_share) AND isNull(i.over_cap_s) AND isNull(i.cap_ok) AND isNull(i.trimp)) AS unknown
 		FROM intensity AS i JOIN sessions AS s ON s.session_id = i.session_id WHERE i.verdict != 'ok'`)
 	if len(list) != len(stored) {
-		l.t.Errorf("%d sessions without an answer, want %d: %s", len(list), len(stored), pretty(list))
+		l.t.Errorf("%d sessions without an answer, want %d: %s", len(list), len(stored), asJSON(list))
 	}
 	table := l.do(exitOK, "sessions", "--limit", "0").stdout
 	for _, r := range list {
@@ -177,20 +177,20 @@ func (l *life) sessionsSayWhy() {
 		}
 		nothing := r.Verdict == "no_hr" || r.Verdict == "no_hrmax"
 		if r.Unknown != nothing || r.Low != nil && *r.Low == 0 {
-			l.t.Errorf("session %s: figures unknown: %t", pretty(r), r.Unknown)
+			l.t.Errorf("session %s: figures unknown: %t", asJSON(r), r.Unknown)
 		}
 		one := l.do(exitOK, "session", r.ID).stdout
-		if !holds(one, "verdict", r.Verdict) || nothing && !holds(one, "low/mod/high", "-") {
+		if !lineHolds(one, "verdict", r.Verdict) || nothing && !lineHolds(one, "low/mod/high", "-") {
 			l.t.Errorf("session %s does not say %s:\n%s", r.ID, r.Verdict, one)
 		}
-		if !holds(table, r.ID[:8], r.Verdict) || nothing && holds(table, r.ID[:8], "%") {
+		if !lineHolds(table, r.ID[:8], r.Verdict) || nothing && lineHolds(table, r.ID[:8], "%") {
 			l.t.Errorf("sessions does not say %s of %s", r.Verdict, r.ID)
 		}
 	}
 }
 
-// holds reports whether a line that begins with a word holds another.
-func holds(table, first, other string) bool {
+// lineHolds reports whether a line that begins with a word holds another.
+func lineHolds(table, first, other string) bool {
 	for line := range strings.Lines(table) {
 		if strings.HasPrefix(line, first) && slices.Contains(strings.Fields(line)[1:], other) {
 			return true
@@ -199,26 +199,26 @@ func holds(table, first, other string) bool {
 	return false
 }
 
-// near compares seconds that were summed in milliseconds.
-func near(a, b float64) bool { return math.Abs(a-b) < 0.0005 }
+// sameSeconds compares seconds that were summed in milliseconds.
+func sameSeconds(a, b float64) bool { return math.Abs(a-b) < 0.0005 }
 
-// number is NaN for null, which equals nothing.
-func number(v *float64) float64 {
+// orNaN is NaN for null, which equals nothing.
+func orNaN(v *float64) float64 {
 	if v == nil {
 		return math.NaN()
 	}
 	return *v
 }
 
-func text(v *string) string {
+func orEmpty(v *string) string {
 	if v == nil {
 		return ""
 	}
 	return *v
 }
 
-// pretty writes a row as JSON, for messages.
-func pretty(v any) string {
+// asJSON writes a row as JSON, for messages.
+func asJSON(v any) string {
 	data, err := json.Marshal(v)
 	if err != nil {
 		return err.Error()

@@ -7,8 +7,8 @@ import (
 	"plodwatch/testdata/gen/activity"
 )
 
-// totals is a stretch of days as weekly_intensity and rolling_intensity show it.
-type totals struct {
+// seasonTotals is a stretch of days as weekly_intensity and rolling_intensity show it.
+type seasonTotals struct {
 	Day       string   `json:"day"`
 	Sessions  int      `json:"sessions"`
 	Hours     float64  `json:"hours"`
@@ -26,8 +26,8 @@ type totals struct {
 // weeksAreTrue compares every week with the sums of what was booked. The
 // overtrained spring is too hard in all of its weeks, base and build in none.
 func (l *life) weeksAreTrue() {
-	got := map[string]totals{}
-	for _, w := range rows[totals](l.person, `SELECT toString(week_start) AS day, sessions, hours, low_s, moderate_s, high_s, low_share,
+	got := map[string]seasonTotals{}
+	for _, w := range rows[seasonTotals](l.person, `SELECT toString(week_start) AS day, sessions, hours, low_s, moderate_s, high_s, low_share,
 		easy_sessions, hard_sessions, label, verdict, reason FROM weekly_intensity WHERE athlete_id = 'me'`) {
 		got[w.Day] = w
 	}
@@ -37,13 +37,13 @@ func (l *life) weeksAreTrue() {
 	}
 	for i := range after {
 		first := l.season.From.AddDate(0, 0, 7*(len(l.season.Weeks)+i))
-		empty := got[day(first)]
+		empty := got[isoDay(first)]
 		empty.compare(l, first, first.AddDate(0, 0, 6))
 	}
 	verdicts := map[activity.Phase]map[string]int{}
 	for i := range l.season.Weeks {
 		w := &l.season.Weeks[i]
-		have := got[day(w.First)]
+		have := got[isoDay(w.First)]
 		have.compare(l, w.First, w.First.AddDate(0, 0, 6))
 		if verdicts[w.Phase] == nil {
 			verdicts[w.Phase] = map[string]int{}
@@ -68,8 +68,8 @@ func (l *life) weeksAreTrue() {
 
 // windowsAreTrue compares the 28 days up to every day of the season.
 func (l *life) windowsAreTrue() {
-	got := map[string]totals{}
-	for _, w := range rows[totals](l.person, `SELECT toString(day) AS day, sessions_28d AS sessions, hours_28d AS hours, low_s_28d AS low_s,
+	got := map[string]seasonTotals{}
+	for _, w := range rows[seasonTotals](l.person, `SELECT toString(day) AS day, sessions_28d AS sessions, hours_28d AS hours, low_s_28d AS low_s,
 		moderate_s_28d AS moderate_s, high_s_28d AS high_s, low_share_28d AS low_share, easy_sessions_28d AS easy_sessions,
 		hard_sessions_28d AS hard_sessions, label_28d AS label, verdict_28d AS verdict, reason_28d AS reason
 		FROM rolling_intensity WHERE athlete_id = 'me'`) {
@@ -77,12 +77,12 @@ func (l *life) windowsAreTrue() {
 	}
 	last := l.season.Sessions[len(l.season.Sessions)-1].Day
 	for at := l.season.Sessions[0].Day; !at.After(last.AddDate(0, 0, 28)); at = at.AddDate(0, 0, 1) {
-		have, ok := got[day(at)]
+		have, ok := got[isoDay(at)]
 		if !ok {
-			l.t.Fatalf("no row for %s", day(at))
+			l.t.Fatalf("no row for %s", isoDay(at))
 		}
 		have.compare(l, at.AddDate(0, 0, -27), at)
-		delete(got, day(at))
+		delete(got, isoDay(at))
 	}
 	if len(got) != 0 {
 		l.t.Errorf("%d days beyond the season and the four weeks after it", len(got))
@@ -90,7 +90,7 @@ func (l *life) windowsAreTrue() {
 }
 
 // compare compares with the sessions from a day to a day.
-func (w *totals) compare(l *life, from, to time.Time) {
+func (w *seasonTotals) compare(l *life, from, to time.Time) {
 	var want activity.SeasonWeek
 	easy, hard := 0, 0
 	for i := range l.season.Sessions {
@@ -108,19 +108,19 @@ func (w *totals) compare(l *life, from, to time.Time) {
 	}
 	if w.Sessions != want.Count || math.Abs(w.Hours-want.Timer.Hours()) > 1e-6 || w.Easy != easy || w.Hard != hard ||
 		w.Verdict != want.Verdict() || w.Reason != want.Reason() {
-		l.t.Errorf("%s to %s: %s, want %d sessions, %v, %d easy, %d hard, %s %s", day(from), day(to), pretty(w),
+		l.t.Errorf("%s to %s: %s, want %d sessions, %v, %d easy, %d hard, %s %s", isoDay(from), isoDay(to), asJSON(w),
 			want.Count, want.Timer, easy, hard, want.Verdict(), want.Reason())
 	}
 	share, known := want.Total.LowShare()
 	if !known {
 		if w.LowS != nil || w.ModerateS != nil || w.HighS != nil || w.LowShare != nil {
-			l.t.Errorf("%s to %s: nothing is known, and yet %s", day(from), day(to), pretty(w))
+			l.t.Errorf("%s to %s: nothing is known, and yet %s", isoDay(from), isoDay(to), asJSON(w))
 		}
 		return
 	}
-	if !near(number(w.LowS), want.Total.Low.Seconds()) || !near(number(w.ModerateS), want.Total.Moderate.Seconds()) ||
-		!near(number(w.HighS), want.Total.High.Seconds()) || !(math.Abs(number(w.LowShare)-share) < 1e-9) {
-		l.t.Errorf("%s to %s: %s, booked were %+v", day(from), day(to), pretty(w), want.Total)
+	if !sameSeconds(orNaN(w.LowS), want.Total.Low.Seconds()) || !sameSeconds(orNaN(w.ModerateS), want.Total.Moderate.Seconds()) ||
+		!sameSeconds(orNaN(w.HighS), want.Total.High.Seconds()) || !(math.Abs(orNaN(w.LowShare)-share) < 1e-9) {
+		l.t.Errorf("%s to %s: %s, booked were %+v", isoDay(from), isoDay(to), asJSON(w), want.Total)
 	}
 }
 
@@ -144,7 +144,7 @@ func (l *life) violationsAreTrue() {
 	count := map[activity.Phase]int{}
 	for i := range l.season.Sessions {
 		s := &l.season.Sessions[i]
-		have, found := got[day(s.Day)]
+		have, found := got[isoDay(s.Day)]
 		if want := s.PlannedEasy && (s.Class() == "moderate" || s.Class() == "hard"); want != found {
 			l.t.Errorf("%s (%s in %s, %s): a violation: %t, want %t", s.Name, s.Intent, s.Phase, s.Class(), found, want)
 		}
@@ -153,11 +153,11 @@ func (l *life) violationsAreTrue() {
 		}
 		count[s.Phase]++
 		over := (s.Thirds.Moderate + s.Thirds.High).Seconds()
-		if have.Meant != "planned" || have.Class != s.Class() || !near(have.OverS, over) || have.LongestS <= 0 || have.LongestS > over {
-			l.t.Errorf("%s: %s, booked were %+v", s.Name, pretty(have), s.Thirds)
+		if have.Meant != "planned" || have.Class != s.Class() || !sameSeconds(have.OverS, over) || have.LongestS <= 0 || have.LongestS > over {
+			l.t.Errorf("%s: %s, booked were %+v", s.Name, asJSON(have), s.Thirds)
 		}
 		if (have.Slower == nil) == (have.Why == "") {
-			l.t.Errorf("%s: no pace and no reason, or both: %s", s.Name, pretty(have))
+			l.t.Errorf("%s: no pace and no reason, or both: %s", s.Name, asJSON(have))
 		}
 	}
 	if n := count[activity.PhaseOvertrained]; len(count) != 1 || n < 40 {
@@ -185,31 +185,31 @@ func (l *life) loadIsTrue() {
 	}
 	sessions := map[string]*activity.SeasonSession{}
 	for i := range l.season.Sessions {
-		sessions[day(l.season.Sessions[i].Day)] = &l.season.Sessions[i]
+		sessions[isoDay(l.season.Sessions[i].Day)] = &l.season.Sessions[i]
 	}
 	var ctl, atl float64
 	var week []float64
 	first, last := l.season.Sessions[0].Day, l.season.Sessions[len(l.season.Sessions)-1].Day
 	for at := first; !at.After(last); at = at.AddDate(0, 0, 1) {
-		have, load, silent := got[day(at)], 0.0, false
-		if s := sessions[day(at)]; s != nil {
-			load, silent = banister(s, l.season.HRMaxOn(at)), s.Verdict() == "no_hr"
+		have, load, silent := got[isoDay(at)], 0.0, false
+		if s := sessions[isoDay(at)]; s != nil {
+			load, silent = banisterLoad(s, l.season.HRMaxOn(at)), s.Verdict() == "no_hr"
 			if foster := s.RPE * s.Timer().Minutes(); (have.Foster != nil) != (s.RPE >= 0) || s.RPE >= 0 && math.Abs(*have.Foster-foster) > 1e-3 {
-				l.t.Errorf("%s: perceived load %v, want %v", day(at), number(have.Foster), foster)
+				l.t.Errorf("%s: perceived load %v, want %v", isoDay(at), orNaN(have.Foster), foster)
 			}
 		}
 		tsb := ctl - atl
 		ctl, atl = ctl+(load-ctl)/42, atl+(load-atl)/7
 		week = append(week, load)
 		if (have.Trimp == nil) != silent || !silent && !(math.Abs(*have.Trimp-load) < 1e-6) ||
-			!(math.Abs(number(have.CTL)-ctl) < 1e-6) || !(math.Abs(number(have.ATL)-atl) < 1e-6) || !(math.Abs(number(have.TSB)-tsb) < 1e-6) {
-			l.t.Errorf("%s: %s, want trimp %v, ctl %v, atl %v, tsb %v", day(at), pretty(have), load, ctl, atl, tsb)
+			!(math.Abs(orNaN(have.CTL)-ctl) < 1e-6) || !(math.Abs(orNaN(have.ATL)-atl) < 1e-6) || !(math.Abs(orNaN(have.TSB)-tsb) < 1e-6) {
+			l.t.Errorf("%s: %s, want trimp %v, ctl %v, atl %v, tsb %v", isoDay(at), asJSON(have), load, ctl, atl, tsb)
 		}
-		if have.Monotony != nil && !(math.Abs(*have.Monotony-monotony(week[len(week)-7:])) < 1e-6) {
-			l.t.Errorf("%s: monotony %v, want %v", day(at), *have.Monotony, monotony(week[len(week)-7:]))
+		if have.Monotony != nil && !(math.Abs(*have.Monotony-fosterMonotony(week[len(week)-7:])) < 1e-6) {
+			l.t.Errorf("%s: monotony %v, want %v", isoDay(at), *have.Monotony, fosterMonotony(week[len(week)-7:]))
 		}
 		if early := at.Before(first.AddDate(0, 0, 42)); have.WarmUp != early || (have.Monotony == nil) != (len(week) < 7 || l.silentWeek(at)) {
-			l.t.Errorf("%s, day %d: %s", day(at), len(week), pretty(have))
+			l.t.Errorf("%s, day %d: %s", isoDay(at), len(week), asJSON(have))
 		}
 	}
 }
@@ -226,9 +226,9 @@ func (l *life) silentWeek(at time.Time) bool {
 	return false
 }
 
-// banister is the TRIMP of a session for men (Banister 1991), from the time at
+// banisterLoad is the TRIMP of a session for men (Banister 1991), from the time at
 // each heart rate.
-func banister(s *activity.SeasonSession, hrMax float64) float64 {
+func banisterLoad(s *activity.SeasonSession, hrMax float64) float64 {
 	sum := 0.0
 	for bpm, ms := range s.Sessions[0].Answer.HRMs {
 		x := min(max((float64(bpm)-activity.SeasonHRRest)/(hrMax-activity.SeasonHRRest), 0), 1)
@@ -237,8 +237,8 @@ func banister(s *activity.SeasonSession, hrMax float64) float64 {
 	return sum
 }
 
-// monotony is the mean of loads over their standard deviation (Foster 1998).
-func monotony(loads []float64) float64 {
+// fosterMonotony is the mean of loads over their standard deviation (Foster 1998).
+func fosterMonotony(loads []float64) float64 {
 	mean, squares := 0.0, 0.0
 	for _, v := range loads {
 		mean += v / float64(len(loads))
