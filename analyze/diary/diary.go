@@ -71,17 +71,20 @@ const (
 	IntentEasy     Intent = "easy"
 	IntentModerate Intent = "moderate"
 	IntentHard     Intent = "hard"
+	IntentRace     Intent = "race"
 	IntentRest     Intent = "rest"
 )
 
 // Intents returns all intents, the easiest last.
-func Intents() []Intent { return []Intent{IntentHard, IntentModerate, IntentEasy, IntentRest} }
+func Intents() []Intent {
+	return []Intent{IntentRace, IntentHard, IntentModerate, IntentEasy, IntentRest}
+}
 
 // ParseIntent reads an intent, whatever its case.
 func ParseIntent(s string) (Intent, error) {
 	in := Intent(strings.ToLower(strings.TrimSpace(s)))
 	if !slices.Contains(Intents(), in) {
-		return "", fmt.Errorf("plan %q: need easy, moderate, hard or rest: %w", clip(s), ErrBadEntry)
+		return "", fmt.Errorf("plan %q: need easy, moderate, hard, race or rest: %w", clip(s), ErrBadEntry)
 	}
 	return in, nil
 }

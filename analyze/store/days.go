@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 
@@ -25,9 +26,15 @@ var insertDays string
 const athletesPerRefresh = 25
 
 // Refresh makes again what was computed over the athletes' sessions when these
-// have changed since, and returns of how many athletes. See RefreshDays.
+// have changed since, and returns of how many athletes. See RefreshDays and
+// RefreshSigns.
 func (s *Store) Refresh(ctx context.Context, athletes []schema.AthleteID) (int, error) {
-	return s.RefreshDays(ctx, athletes)
+	days, err := s.RefreshDays(ctx, athletes)
+	if err != nil {
+		return days, err
+	}
+	made, err := s.RefreshSigns(ctx, athletes, time.Now())
+	return max(days, made), err
 }
 
 // RefreshDays makes the days of those of the athletes whose sessions or their

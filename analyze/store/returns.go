@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/google/uuid"
+
 	"plodwatch/analyze/diary"
 	"plodwatch/schema"
 )
@@ -169,7 +171,7 @@ func (s *Store) ReturnWeeks(ctx context.Context, athlete schema.AthleteID) ([]Re
 // ReturnSession is a row of the view return_to_run_sessions.
 type ReturnSession struct {
 	Athlete         string    `ch:"athlete_id" json:"athlete_id"`
-	SessionID       string    `ch:"session_id" json:"session_id"`
+	SessionID       uuid.UUID `ch:"session_id" json:"session_id"`
 	Day             time.Time `ch:"day" json:"-"`
 	Phase           uint8     `ch:"phase" json:"phase"`
 	Week            uint16    `ch:"week" json:"week"`

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"plodwatch/analyze/diary"
 	"plodwatch/analyze/store"
 	"plodwatch/ingest"
 	"plodwatch/schema"
@@ -29,6 +30,9 @@ type host interface {
 	// setSettings stores dated settings and returns how many sessions were
 	// analyzed again.
 	setSettings(ctx context.Context, s schema.Settings) (int, error)
+	// writeLog stores entries of the daily log that came in by a door of
+	// package store, and makes the signs of their athletes anew.
+	writeLog(ctx context.Context, entries []diary.Entry, door string) error
 	// close stops what was started here; when ctx ends it no longer waits for
 	// work in hand.
 	close(ctx context.Context) error

@@ -54,6 +54,9 @@ type cli struct {
 	Report      reportCmd      `cmd:"" help:"Show an athlete's weeks: intensity, load, easy days, warnings; as text or as a page."`
 	WhatIf      whatIfCmd      `cmd:"" help:"Show what other settings would change; stores nothing."`
 	Week        weekCmd        `cmd:"" help:"Show training by weeks: 80/20 by time and by sessions."`
+	Log         logCmd         `cmd:"" help:"Keep the daily log: resting heart rate, HRV, sleep, energy."`
+	Plan        planCmd        `cmd:"" help:"Say what days are meant to be: easy, moderate, hard, race or rest."`
+	ReturnToRun returnToRunCmd `cmd:"" name:"return-to-run" help:"Lead through a return to running after overtraining."`
 	Query       queryCmd       `cmd:"" help:"Run one read-only SQL query."`
 	Athlete     athleteCmd     `cmd:"" help:"Show and change what is known about athletes."`
 	Migrate     migrateCmd     `cmd:"" help:"Create or bring up to date the tables and streams."`

@@ -131,6 +131,7 @@ func holderHandler(h *localHost) http.Handler {
 		n, err := h.setSettings(r.Context(), s)
 		reply(w, settingsReply{Reanalysed: n}, err)
 	})
+	mux.Handle("POST "+pathLog, logHandler(h))
 	if h.engine != nil {
 		mux.Handle(pathClickHouse, http.StripPrefix(strings.TrimSuffix(pathClickHouse, "/"), h.engine.Handler()))
 		mux.Handle(pathReadOnly, http.StripPrefix(strings.TrimSuffix(pathReadOnly, "/"), h.engine.ReadOnlyHandler(nil)))
@@ -217,6 +218,7 @@ func (r *remote) call(ctx context.Context, method, path string, body io.Reader, 
 	if err != nil {
 		return fmt.Errorf("make request: %w", err)
 	}
+	req.Header.Set("Content-Type", "application/json") // but for exports, whose content tells
 	resp, err := r.client.Do(req)
 	if err != nil {
 		return fmt.Errorf("ask the running plodwatch: %w: %w", ingest.ErrNotNow, err)

@@ -71,7 +71,7 @@ func (c *upCmd) Run(ctx context.Context, a *app) error {
 	}
 	local.stages.grace = c.Grace
 	var stopping atomic.Bool
-	outside := outsideHandler(local.reg, &stopping, local.probes())
+	outside := withLog(outsideHandler(local.reg, &stopping, local.probes()), local)
 	local.stages.start(ctx, stage{name: "http", run: func(ctx context.Context) error {
 		return serveOutside(ctx, listener, outside)
 	}})

@@ -42,7 +42,7 @@ const firstLogged schema.Day = 20454 // 2026-01-01
 
 func num(v float64) *float64 { return &v }
 
-func refresh(t *testing.T, s *store.Store, athletes ...schema.AthleteID) int {
+func refreshSigns(t *testing.T, s *store.Store, athletes ...schema.AthleteID) int {
 	t.Helper()
 	n, err := s.RefreshSigns(t.Context(), athletes, noon())
 	if err != nil {
@@ -85,7 +85,7 @@ func baseline() []float64 {
 func testRestingHR(t *testing.T, s *store.Store) {
 	logRested(t, s, "me", firstLogged, append(baseline(), 56, 57, 58, 56, 57, 59, 58)...)
 	logRested(t, s, "calm", firstLogged, append(baseline(), 52, 51, 53, 52, 52, 52, 51)...)
-	if n := refresh(t, s, "me", "calm"); n != 2 {
+	if n := refreshSigns(t, s, "me", "calm"); n != 2 {
 		t.Errorf("made signs of %d athletes", n)
 	}
 	const last = " FROM daily_log WHERE athlete_id = 'me' AND day = '2026-02-04'"
@@ -155,7 +155,7 @@ func testFileRestingHR(t *testing.T, s *store.Store) {
 	rested := func(bpm uint8) func(*schema.Session) { return func(v *schema.Session) { v.Facts.RestHR = bpm } }
 	write(t, s, ran("me", firstLogged, 10, 120, rested(47)), ran("me", firstLogged+1, 10, 120, rested(48)), ran("me", firstLogged+2, 10, 120, nil))
 	logRested(t, s, "me", firstLogged+1, 51)
-	refresh(t, s, "me")
+	refreshSigns(t, s, "me")
 	want(t, s, "SELECT groupArray((day, resting_hr, resting_hr_source)) FROM (SELECT * FROM daily_log ORDER BY day)",
 		"[('2026-01-01',47,'file'),('2026-01-02',51,'log')]")
 	near(t, s, "SELECT resting_hr_7d FROM signal_days WHERE day = '2026-01-03'", 49, 0)
@@ -164,10 +164,10 @@ func testFileRestingHR(t *testing.T, s *store.Store) {
 func testRefreshSigns(t *testing.T, s *store.Store) {
 	refreshed := func(want int) {
 		t.Helper()
-		if n := refresh(t, s, "me", "nobody"); n != want {
+		if n := refreshSigns(t, s, "me", "nobody"); n != want {
 			t.Errorf("made the signs of %d athletes, want %d", n, want)
 		}
-		if n := refresh(t, s, "me"); n != 0 {
+		if n := refreshSigns(t, s, "me"); n != 0 {
 			t.Errorf("made them again without a reason")
 		}
 	}
@@ -210,7 +210,7 @@ func testSameEffort(t *testing.T, s *store.Store) {
 	}
 	rows = append(rows, paced("few", firstLogged, 400), paced("few", firstLogged+49, 500))
 	write(t, s, rows...)
-	refresh(t, s, "me", "few")
+	refreshSigns(t, s, "me", "few")
 	// Days 28 to 55 hold 430, 440, 420, 425: median 427.5; days 0 to 27 400.
 	const last = " FROM signal_days WHERE athlete_id = 'me' AND day = '2026-02-19'"
 	want(t, s, "SELECT (pace_28d, pace_28d_n, pace_before, pace_before_n, pace_adverse)"+last, "(427.5,4,400,4,true)")
@@ -225,7 +225,7 @@ func testPlods(t *testing.T, s *store.Store) {
 	// the second to the eighth.
 	exec(t.Context(), t, s, `INSERT INTO athlete_days_versions (athlete_id, day, monotony, version)
 		SELECT 'me', toDate32('2026-01-01') + number, if(number BETWEEN 29 AND 35, 2.5, 1.5), 1 FROM numbers(37)`)
-	refresh(t, s, "me")
+	refreshSigns(t, s, "me")
 	days := "SELECT groupArray(adverse) FROM (SELECT adverse FROM signal_days ORDER BY day DESC LIMIT 9)"
 	want(t, s, days, "[1,2,2,2,2,2,2,2,1]")
 	want(t, s, "SELECT groupArray(day) FROM (SELECT day FROM warnings WHERE signal = 'plods' ORDER BY day)",
