@@ -184,6 +184,18 @@ func TestExcludedAddsUp(t *testing.T) {
 	}
 }
 
+func TestFilesDoNotSteerTheTerminal(t *testing.T) {
+	env := session(stretch{600, 130})
+	env.Session.Device, env.Session.SubSport = "watch\x1b]0;x\a", "a\u009bb\nc\xff"
+	var b bytes.Buffer
+	if err := report.Explain(explained(env, schema.Settings{HRMax: 190})).WriteText(&b); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(b.String(), "watch?]0;x?\n") || !strings.Contains(b.String(), "running/a?b?c? by anna") {
+		t.Errorf("got %q", b.String()[:200])
+	}
+}
+
 func TestExplainSaysWhenItDiffers(t *testing.T) {
 	x := explained(session(stretch{600, 130}), schema.Settings{HRMax: 190})
 	x.StoredBudget.GapMs++

@@ -46,7 +46,7 @@ func (x *Explanation) head(l *lines) {
 		x.StartedAt.Format(time.TimeOnly), offsetText(x.UTCOffsetS), offsetSourceText(x.UTCOffsetSource))
 	l.printf("session %s", x.SessionID)
 	if x.Device != "" {
-		l.printf(", %s", x.Device)
+		l.printf(", %s", plain(x.Device))
 	}
 	l.printf("\n")
 }

@@ -134,7 +134,7 @@ func (r *Weeks) violationText(l *lines) {
 	l.printf("\nEasy days that were not easy\n")
 	for i := range r.Violations {
 		v := &r.Violations[i]
-		l.printf("  %s  %s (%s easy): %s  [%s]\n", v.Day, v.Sport, v.MeantEasy, violationWords(v), v.SessionID.String()[:8])
+		l.printf("  %s  %s (%s easy): %s  [%s]\n", v.Day, plain(v.Sport), v.MeantEasy, violationWords(v), v.SessionID.String()[:8])
 	}
 }
 

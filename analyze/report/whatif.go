@@ -185,7 +185,7 @@ func (s *Compared) row() []string {
 		before = &Answer{LocalDay: s.After.LocalDay, Verdict: "not analyzed"}
 	}
 	return []string{
-		s.After.LocalDay, s.SessionID[:8], string(s.Sport), clock(s.TimerS),
+		s.After.LocalDay, s.SessionID[:8], plain(string(s.Sport)), clock(s.TimerS),
 		arrow(shareText(before.LowShare), shareText(s.After.LowShare)),
 		arrow(classText(before.Class), classText(s.After.Class)),
 		arrow(bpmText(before.HRMax), bpmText(s.After.HRMax)),

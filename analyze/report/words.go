@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"plodwatch/analyze/intensity"
 	"plodwatch/schema"
@@ -58,9 +60,19 @@ func orNull[T comparable](v, none T) *T {
 // sportName joins sport and sub sport.
 func sportName(sport schema.Sport, sub string) string {
 	if sub == "" || sub == "generic" {
-		return string(sport)
+		return plain(string(sport))
 	}
-	return string(sport) + "/" + sub
+	return plain(string(sport) + "/" + sub)
+}
+
+// plain shows text from a file on a terminal: what could steer it is a '?'.
+func plain(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, s)
 }
 
 // offsetText writes an offset to UTC as UTC+2 or UTC+5:45.
