@@ -146,8 +146,8 @@ func (r *Weeks) hoursChart() *chart {
 			top, bottom := c.y(sum+hours, from, to), c.y(sum, from, to)
 			sum += hours
 			if bottom-top >= 0.1 {
-				c.Bars = append(c.Bars, bar{rect{x, top, width, round1(bottom - top)}, partClasses()[k],
-					fmt.Sprintf("week from %s: %s h %s", dayText(w.Start), hoursText(hours), partNames()[k])})
+				title := fmt.Sprintf("week from %s: %s h %s", dayText(w.Start), hoursText(hours), partNames()[k])
+				c.Bars = append(c.Bars, bar{rect{x, top, width, round1(bottom - top)}, partClasses()[k], title})
 			}
 		}
 	}
@@ -171,8 +171,8 @@ func (r *Weeks) shareChart() *chart {
 			top, bottom := c.y(100*(sum+share), from, to), c.y(100*sum, from, to)
 			sum += share
 			if bottom-top >= 0.1 {
-				c.Bars = append(c.Bars, bar{rect{x, top, width, round1(bottom - top)}, partClasses()[k],
-					fmt.Sprintf("week from %s: %s %s", dayText(w.Start), wholePercent(share), partNames()[k])})
+				title := fmt.Sprintf("week from %s: %s %s", dayText(w.Start), wholePercent(share), partNames()[k])
+				c.Bars = append(c.Bars, bar{rect{x, top, width, round1(bottom - top)}, partClasses()[k], title})
 			}
 		}
 	}
@@ -183,15 +183,15 @@ func (r *Weeks) shareChart() *chart {
 
 // loadChart draws fitness, fatigue and form day by day; nil without load.
 func (r *Weeks) loadChart() *chart {
-	low, high, any := 0.0, 0.0, false
+	low, high, known := 0.0, 0.0, false
 	for i := range r.Load {
 		for _, v := range []*float64{r.Load[i].CTL, r.Load[i].ATL, r.Load[i].TSB} {
 			if v != nil {
-				low, high, any = min(low, *v), max(high, *v), true
+				low, high, known = min(low, *v), max(high, *v), true
 			}
 		}
 	}
-	if !any || len(r.Weeks) == 0 {
+	if !known || len(r.Weeks) == 0 {
 		return nil
 	}
 	c := newChart(220)

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"plodwatch/schema"
@@ -28,17 +29,11 @@ func (x *Explanation) WriteText(w io.Writer) error {
 }
 
 func listed(words []string) string {
-	text := ""
-	for i, w := range words {
-		switch {
-		case i > 0 && i == len(words)-1:
-			text += " and "
-		case i > 0:
-			text += ", "
-		}
-		text += w
+	last := len(words) - 1
+	if last < 1 {
+		return strings.Join(words, "")
 	}
-	return text
+	return strings.Join(words[:last], ", ") + " and " + words[last]
 }
 
 func (x *Explanation) head(l *lines) {

@@ -233,7 +233,7 @@ func loadModelText(model string) string {
 
 // violationWords says what happened and what would have kept it easy.
 func violationWords(v *store.Violation) string {
-	text := fmt.Sprintf("%s over VT1", clock(v.OverVT1S))
+	text := clock(v.OverVT1S) + " over VT1"
 	if v.VT1 != nil {
 		text += fmt.Sprintf(" (%s bpm)", number(*v.VT1))
 	}

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"plodwatch/analyze/store"
@@ -95,7 +96,7 @@ func violationCount(w *store.Week) string {
 	if w.Violations == 0 {
 		return ""
 	}
-	return fmt.Sprint(w.Violations)
+	return strconv.FormatUint(w.Violations, 10)
 }
 
 func labelOrDash(label string) string {
@@ -180,7 +181,7 @@ func returnWords(w *store.ReturnWeek) string {
 		text += fmt.Sprintf(", volume %.0f %% of before", *w.VolumePct)
 	}
 	if w.OverCapS != nil {
-		text += fmt.Sprintf(", over the cap %s", clock(*w.OverCapS))
+		text += ", over the cap " + clock(*w.OverCapS)
 	}
-	return text + fmt.Sprintf(", %s", count(int(w.HardSessions), "hard session")) //nolint:gosec // few
+	return text + ", " + count(int(w.HardSessions), "hard session") //nolint:gosec // few
 }
