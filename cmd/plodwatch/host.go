@@ -72,7 +72,7 @@ func (a *app) openHost(ctx context.Context, need parts, command string) (host, e
 		if !errors.Is(err, errHeld) {
 			return nil, err
 		}
-		h, err := a.joinHolder(ctx, dir)
+		h, err := a.joinHolder(ctx, dir, need)
 		if err == nil {
 			return h, nil
 		}
@@ -91,7 +91,7 @@ func (a *app) openHost(ctx context.Context, need parts, command string) (host, e
 
 // holdData opens what a command needs in this process.
 func (a *app) holdData(ctx context.Context, dir string, lock *os.File, need parts, command string) (host, error) {
-	h := &localHost{app: a, dir: dir, lock: lock, command: command, grace: 30 * time.Second}
+	h := &localHost{app: a, dir: dir, lock: lock, command: command, parts: need, grace: 30 * time.Second}
 	if err := h.open(ctx, need); err != nil {
 		return nil, errors.Join(err, h.close(ctx))
 	}
@@ -159,11 +159,17 @@ func (t *touched) Write(p []byte) (int, error) {
 	return t.w.Write(p)
 }
 
-// joinHolder connects to the process that holds dir.
-func (a *app) joinHolder(ctx context.Context, dir string) (host, error) {
+// joinHolder connects to the process that holds dir. One that offers less than
+// is needed, such as a query, soon ends: the error wraps errNoAnswer.
+func (a *app) joinHolder(ctx context.Context, dir string, need parts) (host, error) {
 	r, err := dialHolder(ctx, dir, holderAnswer)
 	if err != nil {
 		return nil, err
+	}
+	if st, err := r.status(ctx); err != nil {
+		return nil, fmt.Errorf("%w: %w", errNoAnswer, err)
+	} else if st.Parts < need {
+		return nil, fmt.Errorf("plodwatch %s (process %d) holds %s and cannot do this itself: %w", st.Command, st.PID, dir, errNoAnswer)
 	}
 	cfg := store.Config{URL: a.ClickHouse}
 	if a.ClickHouse == "" {

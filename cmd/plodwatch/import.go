@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -88,6 +89,7 @@ type importRun struct {
 	started time.Time
 
 	files         []*importFile
+	stuck         stuck
 	known         map[schema.ExportID]store.Known
 	before, after *store.Counts // nil until counted
 }
@@ -191,19 +193,59 @@ func (r *importRun) take(ctx context.Context, f *importFile, again bool) error {
 		case err == nil:
 			f.job = rc.Job
 			f.dup = f.dup || rc.Duplicate && !again
+			r.stuck.over()
 			return nil
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case !errors.Is(err, ingest.ErrNotNow), holderGone(ctx, r.host):
 			return err
 		}
-		r.app.log.Warn("cannot take files now, trying again", "error", err, "pause", pause)
+		switch say, tooLong := r.stuck.again(time.Now()); {
+		case tooLong:
+			return fmt.Errorf("no file could be taken for %s; what was taken so far is safe: %w", stuckLimit, err)
+		case say:
+			r.app.log.Warn("cannot take files now, trying again", "error", err)
+		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-time.After(pause):
 		}
 	}
+}
+
+// Between two successes an import may be stuck for stuckLimit; it says so
+// every stuckNotice.
+const (
+	stuckLimit  = 5 * time.Minute
+	stuckNotice = 30 * time.Second
+)
+
+// stuck is how long nothing could be taken, over all files at once.
+type stuck struct {
+	mu          sync.Mutex
+	since, said time.Time
+}
+
+// again counts a failure: whether it is time to say so, and whether it has
+// gone on for too long.
+func (s *stuck) again(now time.Time) (say, tooLong bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.since.IsZero() {
+		s.since = now
+	}
+	if say = now.Sub(s.said) >= stuckNotice; say {
+		s.said = now
+	}
+	return say, now.Sub(s.since) >= stuckLimit
+}
+
+// over ends it.
+func (s *stuck) over() {
+	s.mu.Lock()
+	s.since = time.Time{}
+	s.mu.Unlock()
 }
 
 func (r *importRun) takeOnce(ctx context.Context, f *importFile, again bool) (ingest.Receipt, error) {

@@ -40,6 +40,7 @@ type localHost struct {
 	dir     string
 	lock    *os.File
 	command string
+	parts   parts // what it offers
 	grace   time.Duration
 
 	reg      *prometheus.Registry
@@ -262,6 +263,9 @@ func (h *localHost) pending(ctx context.Context) (queues, error) {
 	var q queues
 	if h.js == nil {
 		return q, nil
+	}
+	if err := h.stages.dead(); err != nil {
+		return q, err
 	}
 	for _, s := range []struct {
 		stream string

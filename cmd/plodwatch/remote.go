@@ -35,6 +35,7 @@ type holderStatus struct {
 	PID     int    `json:"pid"`
 	Command string `json:"command"`
 	Version string `json:"version"`
+	Parts   parts  `json:"parts"` // what it offers
 	Queues  queues `json:"queues"`
 }
 
@@ -111,7 +112,7 @@ func holderHandler(h *localHost) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+pathStatus, func(w http.ResponseWriter, r *http.Request) {
 		q, err := h.pending(r.Context())
-		reply(w, holderStatus{PID: os.Getpid(), Command: h.command, Version: version, Queues: q}, err)
+		reply(w, holderStatus{PID: os.Getpid(), Command: h.command, Version: version, Parts: h.parts, Queues: q}, err)
 	})
 	mux.HandleFunc("POST "+pathExports, func(w http.ResponseWriter, r *http.Request) {
 		athlete, err := schema.ParseAthleteID(r.URL.Query().Get("athlete"))

@@ -53,6 +53,18 @@ func (g *stages) start(ctx context.Context, s stage) {
 	}()
 }
 
+// dead returns the error of a stage that has ended by itself, or nil.
+func (g *stages) dead() error {
+	select {
+	case r := <-g.failed:
+		g.failed <- r // for whoever asks next
+		<-r.done
+		return r.failure()
+	default:
+		return nil
+	}
+}
+
 // wait blocks until ctx ends (nil), or a stage has ended by itself (its
 // error).
 func (g *stages) wait(ctx context.Context) error {

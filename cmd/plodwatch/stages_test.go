@@ -77,3 +77,44 @@ func TestStagesFailure(t *testing.T) {
 		t.Errorf("stop says it again: %v", err)
 	}
 }
+
+// TestStuckImport says so now and then, and not for ever.
+func TestStuckImport(t *testing.T) {
+	var s stuck
+	start := time.Unix(1_700_000_000, 0)
+	said, tooLong := 0, 0
+	for second := range 400 {
+		say, long := s.again(start.Add(time.Duration(second) * time.Second))
+		if say {
+			said++
+		}
+		if long && tooLong == 0 {
+			tooLong = second
+		}
+	}
+	if said != 14 || tooLong != 300 {
+		t.Errorf("said %d times in 400 s, too long after %d s; want 14 and 300", said, tooLong)
+	}
+	s.over()
+	if _, long := s.again(start.Add(time.Hour)); long {
+		t.Error("still too long after a success")
+	}
+}
+
+// TestStagesDead: the death of a stage is seen by all who ask.
+func TestStagesDead(t *testing.T) {
+	boom := errors.New("boom")
+	g := newStages(slog.New(slog.DiscardHandler), time.Minute)
+	g.start(t.Context(), stage{name: "feed", run: func(context.Context) error { return boom }})
+	<-g.running[0].done
+	for range 2 {
+		for g.dead() == nil {
+		}
+		if err := g.dead(); !errors.Is(err, boom) {
+			t.Errorf("dead returned %v", err)
+		}
+	}
+	if err := g.wait(t.Context()); !errors.Is(err, boom) {
+		t.Errorf("wait returned %v", err)
+	}
+}
