@@ -1,11 +1,14 @@
 package main
 
 import (
+	"bytes"
+	"encoding/csv"
 	"encoding/json"
 	"math"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -31,6 +34,8 @@ func TestEndToEndSeason(t *testing.T) {
 	if got := l.imports(exitOK, l.folder); got.SessionsAdded != int64(len(l.season.Sessions)) {
 		t.Fatalf("%d sessions added, generated were %d", got.SessionsAdded, len(l.season.Sessions))
 	}
+	l.do(exitOK, "import", "--athlete", "lena", ofLena())
+	l.writesDown()
 	for _, part := range []struct {
 		name string
 		run  func(*life)
@@ -39,7 +44,12 @@ func TestEndToEndSeason(t *testing.T) {
 		{"a session without an answer says why", (*life).sessionsSayWhy},
 		{"every week is the sum of its sessions", (*life).weeksAreTrue},
 		{"every day looks back over 28 days", (*life).windowsAreTrue},
+		{"easy days that were not easy", (*life).violationsAreTrue},
 		{"load of every day", (*life).loadIsTrue},
+		{"the log is what was written", (*life).logIsTrue},
+		{"the spring is warned of", (*life).warningsAreTrue},
+		{"the return passes but for the breach", (*life).returnIsTrue},
+		{"a coach is told who needs a call", (*life).callsAreTrue},
 		{"settings change their time only", (*life).settingsChangeTheirTimeOnly},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.run(l.as(t)) })
@@ -70,7 +80,35 @@ func newLife(t *testing.T) *life {
 	return l
 }
 
+// writesDown imports the log and the plan, and goes through the return.
+func (l *life) writesDown() {
+	l.t.Helper()
+	l.do(exitOK, "log", "import", l.table("log", l.season.LogCSV()))
+	l.do(exitOK, "plan", "import", l.table("plan", l.season.PlanCSV()))
+	for i, phase := range []activity.Phase{activity.PhaseRest, activity.PhaseReturn2, activity.PhaseReturn3} {
+		l.do(exitOK, "return-to-run", "start", "me", "--phase", strconv.Itoa(i+1), "--from", isoDay(l.season.FirstOf(phase)))
+	}
+	l.do(exitOK, "return-to-run", "stop", "me", "--on", isoDay(l.season.FirstOf(activity.PhaseAfter)))
+}
+
+// table writes a table to a file beside the activities and returns its path.
+func (l *life) table(name string, rows [][]string) string {
+	l.t.Helper()
+	var text bytes.Buffer
+	if err := csv.NewWriter(&text).WriteAll(rows); err != nil {
+		l.t.Fatal(err)
+	}
+	path := filepath.Join(l.t.TempDir(), name+".csv")
+	if err := os.WriteFile(path, text.Bytes(), 0o600); err != nil {
+		l.t.Fatal(err)
+	}
+	return path
+}
+
 func (l *life) path(s *activity.SeasonSession) string { return filepath.Join(l.folder, s.Name+".fit") }
+
+// ofLena is a run of another athlete, about whom nothing is known.
+func ofLena() string { return filepath.Join(activities(), "easy_run.fit") }
 
 func isoDay(t time.Time) string { return t.Format(time.DateOnly) }
 
@@ -146,11 +184,9 @@ func (l *life) compare(s *activity.SeasonSession, got *seasonJudged) {
 }
 
 // sessionsSayWhy looks at sessions that cannot be judged, in the list, alone and
-// in the view, and adds one of an athlete about whom nothing is known.
+// in the view.
 func (l *life) sessionsSayWhy() {
-	known := filepath.Join(activities(), "easy_run.fit")
-	l.do(exitOK, "import", "--athlete", "lena", known)
-	stored := map[string]string{exportOf(l.t, known): "no_hrmax"}
+	stored := map[string]string{exportOf(l.t, ofLena()): "no_hrmax"}
 	for i := range l.season.Sessions {
 		if s := &l.season.Sessions[i]; s.Verdict() != "ok" {
 			stored[exportOf(l.t, l.path(s))] = s.Verdict()
@@ -186,6 +222,32 @@ func (l *life) sessionsSayWhy() {
 		if !lineHolds(table, r.ID[:8], r.Verdict) || nothing && lineHolds(table, r.ID[:8], "%") {
 			l.t.Errorf("sessions does not say %s of %s", r.Verdict, r.ID)
 		}
+	}
+	l.weeksSayWhy()
+}
+
+// weeksSayWhy looks at the week of the athlete about whom nothing is known.
+func (l *life) weeksSayWhy() {
+	type row struct {
+		Verdict string `json:"verdict"`
+		Reason  string `json:"reason"`
+		Unknown bool   `json:"unknown"`
+	}
+	list := rows[row](l.person, `SELECT verdict, reason, toBool(isNull(low_s) AND isNull(moderate_s) AND isNull(high_s) AND isNull(low_share) AND
+		isNull(easy_session_share) AND isNull(polarization_index)) AS unknown FROM weekly_intensity WHERE athlete_id = 'lena' AND sessions > 0
+		UNION ALL SELECT verdict_28d, reason_28d, toBool(isNull(low_s_28d) AND isNull(low_share_28d) AND isNull(easy_session_share_28d))
+		FROM rolling_intensity WHERE athlete_id = 'lena' AND sessions_28d > 0`)
+	for _, r := range list {
+		if r != (row{"insufficient_data", "no_hrmax", true}) {
+			l.t.Errorf("a week without max HR: %+v", r)
+		}
+	}
+	if len(list) != 1+28 {
+		l.t.Errorf("%d weeks and days without max HR, want 1 and 28", len(list))
+	}
+	weeks := l.do(exitOK, "week", "lena").stdout
+	if !lineHolds(weeks, "2024-W18", "no_hrmax") || lineHolds(weeks, "2024-W18", "%") {
+		l.t.Errorf("week does not say why, or shows shares:\n%s", weeks)
 	}
 }
 
