@@ -11,7 +11,7 @@ export GOFLAGS ?=
 ## help: list the targets
 help:
 	@echo "plodwatch: watch files in, answers about training intensity out."; echo
-	@sed -n 's/^## //p' $(MAKEFILE_LIST) | awk -F': ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@sed -n 's/^## //p' $(MAKEFILE_LIST) | awk -F': ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 ## build: the binary, bin/plodwatch
 build:
@@ -30,6 +30,10 @@ demo: build libchdb
 		"$$($(GO) list -m -f '{{.Dir}}' github.com/tkrajina/gpxgo)/test_files" \
 		$$(test -d ../shared/samples && echo ../shared/samples) || test $$? -eq 2
 	@bin/plodwatch sessions --data $(DATA) --limit 25
+
+## demo-season: invent two years of one athlete and show how they went; data in demo-season
+demo-season: build libchdb
+	@GO="$(GO)" bash .tools/demo-season.sh
 
 ## test: every test, with the real engines
 test: libchdb
@@ -63,6 +67,6 @@ generate:
 
 ## clean: binaries and demo data
 clean:
-	rm -rf bin $(DATA)
+	rm -rf bin $(DATA) demo-season
 
-.PHONY: help build libchdb demo test race lint bench fuzz golden generate clean
+.PHONY: help build libchdb demo demo-season test race lint bench fuzz golden generate clean
