@@ -42,6 +42,7 @@ var mayImport = map[string][]string{
 	"analyze/signs":           {"schema"},
 	"analyze/store":           {"schema", "schema/tables", "analyze", "analyze/diary", "analyze/intensity", "analyze/signs"},
 	"analyze/store/storetest": {"schema", "schema/tables", "analyze", "analyze/diary", "analyze/intensity", "analyze/signs", "analyze/store"},
+	"analyze/announce":        {"schema", "schema/streams", "analyze"},
 	"analyze/diary":           {"schema"},
 	"analyze/feed":            {"schema", "schema/wire", "schema/streams", "analyze"},
 	"deploy/inprocess/chdb":   {},

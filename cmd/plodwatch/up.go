@@ -75,6 +75,9 @@ func (c *upCmd) Run(ctx context.Context, a *app) error {
 	local.stages.start(ctx, stage{name: "http", run: func(ctx context.Context) error {
 		return serveOutside(ctx, listener, outside)
 	}})
+	if err := local.startAnnouncer(ctx); err != nil {
+		return errors.Join(err, h.close(second))
+	}
 	if err := c.startFolder(ctx, local, cfg); err != nil {
 		return errors.Join(err, h.close(second))
 	}

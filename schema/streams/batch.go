@@ -1,6 +1,7 @@
 package streams
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -43,7 +44,7 @@ func (b *Batch) Publish(ctx context.Context, msg Message) error {
 		return err
 	}
 	b.depart()
-	id := b.id + "." + strconv.Itoa(b.count)
+	id := cmp.Or(msg.ID, b.id+"."+strconv.Itoa(b.count))
 	first := p.try(msg, id) // here, so that messages leave in order
 	go func() {
 		defer p.flying.Done()

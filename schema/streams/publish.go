@@ -85,6 +85,11 @@ type Message struct {
 	// IgnoreQueued makes ErrQueued a success.
 	IgnoreQueued bool
 
+	// ID is the message's identity, by which the server drops a second one
+	// within its window for duplicates; "" takes one of its own, so that only
+	// the tries of one message are one.
+	ID string
+
 	// Header may hold further headers; nil for none.
 	Header nats.Header
 }

@@ -236,3 +236,17 @@ func BenchmarkPublish(b *testing.B) {
 		b.Fatal(err)
 	}
 }
+
+func TestAMessageWithAnIdentityIsStoredOnce(t *testing.T) {
+	q := newQueue(t, streams.DefaultLayout())
+	publisher := q.publisher(t, quick())
+	for _, id := range []string{"a", "b", "a", "", ""} {
+		msg := streams.Message{Subject: streams.EventSubject("warning", "me"), Data: []byte("event"), ID: id}
+		if err := publisher.Publish(t.Context(), msg); err != nil {
+			t.Fatalf("%q: %v", id, err)
+		}
+	}
+	if n := q.messages(t, streams.Events); n != 4 {
+		t.Errorf("%d messages are there, want 4", n)
+	}
+}

@@ -89,6 +89,17 @@ ORDER BY (athlete_id, day, signal)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
 COMMENT 'warnings that listeners have been told of, so that they are told once';
 
+CREATE TABLE IF NOT EXISTS announced_marks
+(
+    kind    LowCardinality(String) COMMENT 'session or export' CODEC(ZSTD(1)),
+    until   DateTime64(3, 'UTC') COMMENT 'what was analyzed up to here has been announced, UTC' CODEC(Delta, ZSTD(1)),
+    version UInt64 COMMENT 'time of writing, Unix us; the highest counts' CODEC(ZSTD(1))
+)
+ENGINE = ReplacingMergeTree(version)
+ORDER BY kind
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'how far sessions and exports have been announced to listeners';
+
 CREATE TABLE IF NOT EXISTS signal_days_versions
 (
     athlete_id            String COMMENT 'athlete' CODEC(ZSTD(1)),
