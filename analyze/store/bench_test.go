@@ -20,7 +20,8 @@ import (
 // BenchmarkInsert writes batches of one-hour sessions at 1 Hz with heart rate,
 // speed, distance, altitude, cadence and position. Its limit, in the same run,
 // is the engine's own load of the same rows as ready Native bytes into the same
-// table: x-of-limit is how many times that the whole write takes.
+// table: x-of-limit is how many times its CPU the whole write takes. (A write
+// makes four parts, the limit one, so on a slow disk its time is another.)
 func BenchmarkInsert(b *testing.B) {
 	for _, sessions := range []int{28, 280} {
 		b.Run(fmt.Sprintf("rows=%dk", sessions*3600/1000), func(b *testing.B) {
@@ -42,7 +43,7 @@ func BenchmarkInsert(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			var ours, limit, oursCPU, limitCPU time.Duration
+			var ours, oursCPU, limitCPU time.Duration
 			b.ReportAllocs()
 			for b.Loop() {
 				empty(b, s)
@@ -52,16 +53,15 @@ func BenchmarkInsert(b *testing.B) {
 				}
 				ours, oursCPU = ours+time.Since(began), oursCPU+cpuTime(b)-cpu
 				empty(b, s)
-				began, cpu = time.Now(), cpuTime(b)
+				cpu = cpuTime(b)
 				if _, err := ask(b, client, "INSERT INTO samples_versions FORMAT Native", native); err != nil {
 					b.Fatal(err)
 				}
-				limit, limitCPU = limit+time.Since(began), limitCPU+cpuTime(b)-cpu
+				limitCPU += cpuTime(b) - cpu
 			}
 			rows := float64(batch.Samples()) * float64(b.N)
 			b.ReportMetric(rows/ours.Seconds()/1e6, "Mrows/s")
-			b.ReportMetric(rows/limit.Seconds()/1e6, "limit-Mrows/s")
-			b.ReportMetric(ours.Seconds()/limit.Seconds(), "x-of-limit")
+			b.ReportMetric(oursCPU.Seconds()/limitCPU.Seconds(), "x-of-limit")
 			b.ReportMetric(oursCPU.Seconds()/rows*1e6, "cpu-s/Mrow")
 			b.ReportMetric(limitCPU.Seconds()/rows*1e6, "limit-cpu-s/Mrow")
 		})

@@ -29,3 +29,16 @@ func Bare(sql string) string {
 	s := parseStatement(sql)
 	return s.bare()
 }
+
+// Direct runs statements on one connection through the C interface, with
+// nothing around it, until done is called.
+func Direct(e *Engine) (run func(sql string) error, done func()) {
+	c, err := e.pool.get(session{database: e.cfg.Database})
+	if err != nil {
+		return func(string) error { return err }, func() {}
+	}
+	return func(sql string) error {
+		_, err := c.value(sql, nil)
+		return err
+	}, c.close
+}
