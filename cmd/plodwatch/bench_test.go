@@ -3,13 +3,13 @@ package main
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -109,7 +109,7 @@ func copyingSamples(b *testing.B, path string, samples int) time.Duration {
 	ask(b, client, `INSERT INTO limit_of_samples SELECT * FROM samples_versions SETTINGS optimize_on_insert = 0,
 		min_insert_block_size_rows = 1048576, min_insert_block_size_bytes = 1073741824`)
 	took := processCPU(b) - began
-	if got, want := ask(b, client, "SELECT count() FROM limit_of_samples"), fmt.Sprint(samples); got != want {
+	if got, want := ask(b, client, "SELECT count() FROM limit_of_samples"), strconv.Itoa(samples); got != want {
 		b.Fatalf("%s samples are there, the files have %s", got, want)
 	}
 	return took
