@@ -218,20 +218,20 @@ loaded AS
         sqrt(arraySum(x -> pow(x - arraySum(loads) / 7, 2), loads) / 6) AS spread,
         if(unloaded OR length(loads) < 7 OR unknown_7d > 0 OR arrayMin(loads) = arrayMax(loads), NULL, arraySum(loads) / 7 / spread) AS monotony,
         load_7d * monotony AS strain,
-        if(unloaded OR day_number < 28 OR load_28d = 0, NULL, arraySum(loads) / 7 / (load_28d / 28)) AS acwr
+        if(unloaded OR day_number < 28 OR load_28d = 0, NULL, arraySum(loads) / 7 / (load_28d / 28)) AS acwr,
+        low_ms_7d + moderate_ms_7d + high_ms_7d AS known_ms_7d,
+        low_ms_28d + moderate_ms_28d + high_ms_28d AS known_ms_28d,
+        pace_low_ms_7d + pace_moderate_ms_7d + pace_high_ms_7d AS pace_ms_7d,
+        pace_low_ms_28d + pace_moderate_ms_28d + pace_high_ms_28d AS pace_ms_28d
     FROM windowed
 ),
 reasoned AS
 (
     SELECT
         *,
-        low_ms_7d + moderate_ms_7d + high_ms_7d AS known_ms_7d,
-        pace_low_ms_7d + pace_moderate_ms_7d + pace_high_ms_7d AS pace_ms_7d,
         multiIf(sessions_7d = 0, 'no_sessions', classified_ms_7d = 0, 'no_hr', known_ms_7d = 0, 'no_hrmax', known_ms_7d * 5 < timer_ms_7d * 4, 'low_coverage', hr_sessions_7d < 3, 'few_sessions', known_ms_7d < 5400000, 'little_hr', '') AS reason_7d,
         multiIf(pace_sessions_7d = 0, 'no_pace', pace_sessions_7d < 3, 'few_sessions', pace_ms_7d < 5400000, 'little_pace', '') AS pace_reason_7d,
         multiIf(known_ms_7d = 0 OR high_ms_7d > low_ms_7d, NULL, high_ms_7d = 0, 0, moderate_ms_7d > 0, log10(low_ms_7d / moderate_ms_7d * high_ms_7d / known_ms_7d * 100), high_ms_7d * 100 <= known_ms_7d, 0, log10(low_ms_7d / known_ms_7d / 0.01 * (high_ms_7d / known_ms_7d - 0.01) * 100)) AS polarization_index_7d,
-        low_ms_28d + moderate_ms_28d + high_ms_28d AS known_ms_28d,
-        pace_low_ms_28d + pace_moderate_ms_28d + pace_high_ms_28d AS pace_ms_28d,
         multiIf(sessions_28d = 0, 'no_sessions', classified_ms_28d = 0, 'no_hr', known_ms_28d = 0, 'no_hrmax', known_ms_28d * 5 < timer_ms_28d * 4, 'low_coverage', hr_sessions_28d < 3, 'few_sessions', known_ms_28d < 5400000, 'little_hr', '') AS reason_28d,
         multiIf(pace_sessions_28d = 0, 'no_pace', pace_sessions_28d < 3, 'few_sessions', pace_ms_28d < 5400000, 'little_pace', '') AS pace_reason_28d,
         multiIf(known_ms_28d = 0 OR high_ms_28d > low_ms_28d, NULL, high_ms_28d = 0, 0, moderate_ms_28d > 0, log10(low_ms_28d / moderate_ms_28d * high_ms_28d / known_ms_28d * 100), high_ms_28d * 100 <= known_ms_28d, 0, log10(low_ms_28d / known_ms_28d / 0.01 * (high_ms_28d / known_ms_28d - 0.01) * 100)) AS polarization_index_28d
