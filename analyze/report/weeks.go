@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -32,15 +33,19 @@ type Facts struct {
 	Words string `json:"words"`
 }
 
-// Pattern is a warning that stayed for days, with what it said on the last one.
+// Pattern is a warning that stayed for days, with what it said on the day on
+// which it was strongest: with the greatest change from its baseline.
 type Pattern struct {
 	Signal    string   `json:"signal"`
 	From      string   `json:"from"`
 	To        string   `json:"to"`
-	Days      int      `json:"days"` // with the warning, of those from From to To
+	Days      int      `json:"days"`      // with the warning, of those from From to To
+	Strongest string   `json:"strongest"` // the day that the rest is about
 	Words     string   `json:"words"`
 	Threshold string   `json:"threshold"`
-	Missing   []string `json:"missing"` // what could not be looked at on the last day
+	Missing   []string `json:"missing"` // what could not be looked at
+
+	strength float64
 }
 
 // ForWeeks makes the report of what the views say. The facts are those that the
@@ -75,16 +80,30 @@ func patternsOf(warnings []store.Warning) []Pattern {
 		if !known || daysBetween(all[k].To, w.Day) > patternGapDays {
 			k = len(all)
 			open[w.Signal] = k
-			all = append(all, Pattern{Signal: w.Signal, From: w.Day})
+			all = append(all, Pattern{Signal: w.Signal, From: w.Day, strength: -1})
 		}
 		p := &all[k]
-		p.To, p.Words, p.Threshold, p.Missing = w.Day, patternWords(w.Pattern), w.Threshold, notNil(w.Missing)
+		p.To = w.Day
 		p.Days++
+		if s := strengthOf(w); s >= p.strength {
+			p.Strongest, p.strength = w.Day, s
+			p.Words, p.Threshold, p.Missing = patternWords(w.Pattern), w.Threshold, notNil(w.Missing)
+		}
 	}
 	slices.SortStableFunc(all, func(a, b Pattern) int {
 		return strings.Compare(a.From+a.Signal, b.From+b.Signal)
 	})
 	return all
+}
+
+func strengthOf(w *store.Warning) float64 {
+	switch {
+	case w.Change != nil:
+		return math.Abs(*w.Change)
+	case w.Value != nil:
+		return math.Abs(*w.Value)
+	}
+	return 0
 }
 
 // When says on which days the pattern was there.

@@ -78,10 +78,11 @@ func overview(weeks int) *store.Overview {
 			OverVT1S: 900, OverVT1Share: 0.2, LongestS: 300, VT1: p(154.16), PaceReason: "no_run",
 		},
 	}
-	for _, day := range []string{"2026-02-10", "2026-02-11", "2026-02-14", "2026-02-28"} {
+	for i, day := range []string{"2026-02-10", "2026-02-11", "2026-02-14", "2026-02-28"} {
+		change := []float64{5.1, 6.3, 5, 5.4}[i]
 		o.Warnings = append(o.Warnings, store.Warning{
-			Day: day, Signal: "resting_hr", Pattern: "pattern: resting heart rate of 7 days is +5.4 bpm above the 28 days before, 5 days more than one SD above",
-			Value: p(57.2), Baseline: p(51.8), Change: p(5.4), Unit: "bpm", Threshold: "+5 bpm or more, or more than 1 SD above on 3 of 7 days",
+			Day: day, Signal: "resting_hr", Pattern: fmt.Sprintf("pattern: resting heart rate of 7 days is %+.1f bpm above the 28 days before, 5 days more than one SD above", change),
+			Value: p(51.8 + change), Baseline: p(51.8), Change: p(change), Unit: "bpm", Threshold: "+5 bpm or more, or more than 1 SD above on 3 of 7 days",
 		})
 	}
 	o.Warnings = append(o.Warnings, store.Warning{
@@ -190,9 +191,9 @@ func TestPatternsJoinDays(t *testing.T) {
 	r := report.ForWeeks("anna", overview(10), nil)
 	var got []string
 	for _, pattern := range r.Patterns {
-		got = append(got, fmt.Sprintf("%s %s-%s %d", pattern.Signal, pattern.From[5:], pattern.To[5:], pattern.Days))
+		got = append(got, fmt.Sprintf("%s %s-%s %d (%s)", pattern.Signal, pattern.From[5:], pattern.To[5:], pattern.Days, pattern.Strongest[5:]))
 	}
-	if want := "[resting_hr 02-10-02-14 3 plods 02-28-02-28 1 resting_hr 02-28-02-28 1]"; fmt.Sprint(got) != want {
+	if want := "[resting_hr 02-10-02-14 3 (02-11) plods 02-28-02-28 1 (02-28) resting_hr 02-28-02-28 1 (02-28)]"; fmt.Sprint(got) != want {
 		t.Errorf("got %v, want %s", got, want)
 	}
 }

@@ -132,9 +132,15 @@ func (r *Weeks) violationText(l *lines) {
 		l.printf("\nEasy days that were not easy: none.\n")
 		return
 	}
-	l.printf("\nEasy days that were not easy\n")
-	for i := range r.Violations {
-		v := &r.Violations[i]
+	const most = 15
+	l.printf("\nEasy days that were not easy: %d", len(r.Violations))
+	from := max(0, len(r.Violations)-most)
+	if from > 0 {
+		l.printf("; the latest %d, --html and --json show all", most)
+	}
+	l.printf("\n")
+	for i := range r.Violations[from:] {
+		v := &r.Violations[from+i]
 		l.printf("  %s  %s (%s easy): %s  [%s]\n", v.Day, plain(v.Sport), v.MeantEasy, violationWords(v), v.SessionID.String()[:8])
 	}
 }
@@ -147,7 +153,7 @@ func (r *Weeks) patternText(l *lines) {
 	l.printf("\nWarnings: patterns to look at, not diagnoses\n")
 	for i := range r.Patterns {
 		p := &r.Patterns[i]
-		l.printf("  %s: %s\n      %s (on the last day; a warning when %s)\n", p.When(), signalName(p.Signal), p.Words, p.Threshold)
+		l.printf("  %s: %s\n      %s: %s (a warning when %s)\n", p.When(), signalName(p.Signal), dayText(p.Strongest), p.Words, p.Threshold)
 		if len(p.Missing) > 0 {
 			l.printf("      not looked at: %s\n", strings.Join(p.Missing, "; "))
 		}

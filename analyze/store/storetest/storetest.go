@@ -37,6 +37,8 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"a life's history in one batch":                 testHistory,
 		"exports by outcome":                            testExports,
 		"lists and prefixes":                            testLists,
+		"judgements and tallies":                        testJudgements,
+		"the rows of a report":                          testOverview,
 		"the week of three sessions":                    testWeekOfThreeSessions,
 		"verdicts change at their bounds":               testVerdictsAtTheirBounds,
 		"periods without an answer say why":             testReasons,
