@@ -674,7 +674,22 @@ FROM
         FROM intensity_versions FINAL
         WHERE athlete_id IN (SELECT athlete_id FROM returns_versions)
     ) AS i ON i.athlete_id = s.athlete_id AND i.session_id = s.session_id
-    INNER JOIN returns AS r ON r.athlete_id = s.athlete_id
+    INNER JOIN
+    (
+        SELECT athlete_id, from_day, next_from - 1 AS to_day, protocol, phase
+        FROM
+        (
+            SELECT
+                athlete_id,
+                from_day,
+                protocol,
+                phase,
+                leadInFrame(toNullable(from_day), 1) OVER (PARTITION BY athlete_id ORDER BY toInt32(from_day) ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS next_from
+            FROM returns_versions FINAL
+            WHERE NOT removed
+        )
+        WHERE phase > 0
+    ) AS r ON r.athlete_id = s.athlete_id
     LEFT JOIN return_phases AS p ON p.protocol = r.protocol AND p.phase = r.phase
     WHERE s.local_day >= r.from_day AND (isNull(r.to_day) OR s.local_day <= r.to_day)
 )
@@ -716,119 +731,134 @@ CREATE OR REPLACE VIEW return_to_run
     not_judged            Array(String) COMMENT 'what could not be judged, and why',
     next_week             String COMMENT 'what the next week allows'
 )
-AS WITH
-    1 AS amber_days, 10 AS amber_points, 0.02 AS tolerated_hard_share, 0.05 AS amber_hard_share, 0.5 AS least_under_cap,
-    arrayConcat(a.session_fails, arrayFilter(t -> t != '', arrayMap(t -> ifNull(t, ''), [
-        if(p.name != '' AND a.days > p.days_per_week + amber_days, concat(toString(a.days), ' days, the phase allows ', toString(p.days_per_week)), ''),
-        if(volume_pct > p.volume_to_pct + amber_points, concat('volume at ', toString(round(volume_pct)), ' %, the phase allows ', toString(p.volume_to_pct), ' %'), ''),
-        if(p.name != '' AND a.n_hard > hard_sessions_allowed, concat(toString(a.n_hard), if(a.n_hard = 1, ' hard session', ' hard sessions'), ', the week allows ', toString(hard_sessions_allowed)), ''),
-        if(hard_share > p.hard_share_to + amber_hard_share, concat('hard time is ', toString(round(100 * hard_share)), ' %, the phase allows ', toString(round(100 * p.hard_share_to)), ' %'), ''),
-        if(p.cap_rule = 'week' AND under_cap_share < least_under_cap, concat('only ', toString(round(100 * under_cap_share)), ' % of the time under the cap'), '')]))) AS fails,
-    arrayConcat(a.session_ambers, arrayFilter(t -> t != '', arrayMap(t -> ifNull(t, ''), [
-        if(p.name != '' AND a.days > p.days_per_week AND a.days <= p.days_per_week + amber_days, concat(toString(a.days), ' days, the phase allows ', toString(p.days_per_week)), ''),
-        if(volume_pct > p.volume_to_pct AND volume_pct <= p.volume_to_pct + amber_points, concat('volume at ', toString(round(volume_pct)), ' %, the phase allows ', toString(p.volume_to_pct), ' %'), ''),
-        if(hard_share > p.hard_share_to + tolerated_hard_share AND hard_share <= p.hard_share_to + amber_hard_share, concat('hard time is ', toString(round(100 * hard_share)), ' %, the phase allows ', toString(round(100 * p.hard_share_to)), ' %'), ''),
-        if(p.cap_rule = 'week' AND under_cap_share >= least_under_cap AND under_cap_share < p.under_cap_share, concat('only ', toString(round(100 * under_cap_share)), ' % of the time under the cap'), '')]))) AS ambers,
-    if(outcome != 'pass' AND volume_pct < p.volume_to_pct, volume_pct, p.volume_to_pct) / 100 * if(w.volume_unit = 'km', w.baseline_km, w.baseline_minutes) AS most_volume,
-    if(isNotNull(p.hard_later_from) AND w.week + (outcome = 'pass') >= p.hard_later_from, p.hard_sessions_later, p.hard_sessions) AS next_hard
-SELECT
-    w.athlete_id AS athlete_id,
-    w.protocol AS protocol,
-    w.phase AS phase,
-    p.name AS phase_name,
-    w.week AS week,
-    w.week_from AS week_from,
-    w.week_to AS week_to,
-    w.complete AS complete,
-    a.n AS sessions,
-    a.days AS days,
-    p.days_per_week AS days_allowed,
-    a.minutes AS minutes,
-    if(a.runs_with_km = 0, NULL, a.km) AS km,
-    w.baseline_minutes AS baseline_minutes,
-    w.baseline_km AS baseline_km,
-    w.baseline_source AS baseline_source,
-    w.volume_unit AS volume_unit,
-    multiIf(w.volume_unit = 'km', 100 * a.km / nullIf(w.baseline_km, 0), w.volume_unit = 'minutes', 100 * a.minutes / nullIf(w.baseline_minutes, 0), NULL) AS volume_pct,
-    p.volume_to_pct AS volume_to_pct,
-    a.cap_bpm AS cap_bpm,
-    if(a.capped_n = 0, NULL, a.over_cap_s) AS over_cap_s,
-    if(a.capped_n = 0, NULL, a.longest_over_cap_s) AS longest_over_cap_s,
-    if(a.capped_s = 0, NULL, 1 - a.over_cap_s / a.capped_s) AS under_cap_share,
-    a.n_over AS sessions_over_cap,
-    a.n_unknown AS sessions_unknown,
-    if(a.hard_n = 0, NULL, a.hard_s) AS hard_s,
-    if(a.hard_of_s = 0, NULL, a.hard_s / a.hard_of_s) AS hard_share,
-    a.n_hard AS hard_sessions,
-    if(isNotNull(p.hard_later_from) AND w.week >= p.hard_later_from, p.hard_sessions_later, p.hard_sessions) AS hard_sessions_allowed,
-    multiIf(notEmpty(fails), 'fail', notEmpty(ambers), 'amber', 'pass') AS outcome,
-    arrayConcat(fails, ambers) AS reasons,
-    arrayFilter(t -> t != '', arrayMap(t -> ifNull(t, ''), [
-        if(p.name = '', 'the protocol has no such phase', ''),
-        if(isNotNull(p.volume_to_pct) AND w.volume_unit = '', 'volume: no session in the 12 weeks before, and no baseline set', ''),
-        if(a.n_unknown > 0 AND p.cap_rule != 'none', concat('cap: ', toString(a.n_unknown), ' of ', toString(a.n), ' sessions'), ''),
-        if(a.n > a.hard_n, concat('hard time: ', toString(a.n - a.hard_n), ' of ', toString(a.n), ' sessions'), '')])) AS not_judged,
+AS SELECT
+    athlete_id, protocol, phase, phase_name, week, week_from, week_to, complete, sessions, days, days_allowed, minutes, km,
+    baseline_minutes, baseline_km, baseline_source, volume_unit, volume_pct, volume_to_pct, cap_bpm, over_cap_s, longest_over_cap_s,
+    under_cap_share, sessions_over_cap, sessions_unknown, hard_s, hard_share, hard_sessions, hard_sessions_allowed,
+    ['pass', 'amber', 'fail'][level + 1] AS outcome,
+    arrayMap(r -> r.2, arraySort(r -> -r.1, rules)) AS reasons,
+    not_judged,
     ifNull(concat(
-        multiIf(
-            outcome = 'fail', 'repeat the week, without what failed: ',
-            isNotNull(p.weeks) AND w.week >= p.weeks, concat('the ', toString(p.weeks), ' weeks of the phase are over and the next may begin; until then: '),
-            outcome = 'amber', 'no more than this week: ',
-            ''),
-        'up to ', toString(p.days_per_week), ' days',
-        if(isNull(p.volume_to_pct) OR w.volume_unit = '', '', concat(', up to ',
-            toString(round(most_volume)), if(w.volume_unit = 'km', ' km', ' min'), ' (', toString(round(100 * most_volume / if(w.volume_unit = 'km', w.baseline_km, w.baseline_minutes))), ' %)')),
-        multiIf(p.cap_rule = 'session', ', heart rate under ', p.cap_rule = 'week', concat(', at least ', toString(round(100 * p.under_cap_share)), ' % of the time under '), ''),
-        multiIf(p.cap_rule = 'none', '', isNull(a.cap_bpm), 'the cap', concat(toString(round(a.cap_bpm, 1)), ' bpm')),
-        if(isNull(p.rpe_below), '', concat(', exertion ', if(ifNull(p.rpe_from, 0) > 0, concat(toString(p.rpe_from), ' to '), ''), 'below ', toString(p.rpe_below))),
-        ', ', multiIf(next_hard = 0, 'no hard session', next_hard = 1, 'one hard session', concat(toString(next_hard), ' hard sessions')),
-        if(next_hard = 0 OR isNull(p.hard_share_to), '', concat(' (', if(isNull(p.hard_share_from), 'at most ', concat(toString(round(100 * p.hard_share_from)), ' to ')),
-            toString(round(100 * p.hard_share_to)), ' % of the time)'))), '') AS next_week
+        multiIf(level = 2, 'repeat the week, without what failed: ', week >= phase_weeks, 'the phase is over and the next may begin; until then: ',
+            level = 1, 'no more than this week: ', ''),
+        'up to ', days_allowed, ' days',
+        ifNull(concat(', up to ', round(most_pct * baseline / 100), if(volume_unit = 'km', ' km (', ' min ('), round(most_pct), ' %)'), ''),
+        multiIf(cap_rule = 'session', ', heart rate under ', cap_rule = 'week', concat(', at least ', round(100 * under_cap_least), ' % of the time under '), ''),
+        multiIf(cap_rule = 'none', '', isNull(cap_bpm), 'the cap', concat(round(cap_bpm, 1), ' bpm')),
+        ifNull(concat(', exertion ', if(rpe_from > 0, concat(rpe_from, ' to below '), 'below '), rpe_below), ''),
+        ', ', if(hard_next = 0, 'no', toString(hard_next)), if(hard_next = 1, ' hard session', ' hard sessions'),
+        if(hard_next = 0, '', ifNull(concat(' (', ifNull(concat(round(100 * hard_share_from), ' to '), 'at most '), round(100 * hard_share_to), ' % of the time)'), ''))), '') AS next_week
 FROM
 (
+    WITH
+        1 AS amber_days, 10 AS amber_points, 0.02 AS tolerated_hard_share, 0.05 AS amber_hard_share, 0.5 AS least_under_cap
     SELECT
-        athlete_id,
-        protocol,
-        phase,
-        from_day,
-        toUInt16(n + 1) AS week,
-        from_day + 7 * n AS week_from,
-        least(from_day + 7 * n + 6, ifNull(to_day, from_day + 7 * n + 6)) AS week_to,
-        CAST(week_to < toDate32(now('UTC')), 'Bool') AS complete,
-        baseline_km,
-        baseline_minutes,
-        baseline_source,
-        volume_unit
-    FROM returns
-    ARRAY JOIN range(toUInt32(greatest(0, intDiv(dateDiff('day', from_day, least(ifNull(to_day, toDate32(now('UTC'))), toDate32(now('UTC')))) + 7, 7)))) AS n
-) AS w
-LEFT JOIN return_phases AS p ON p.protocol = w.protocol AND p.phase = w.phase
-LEFT JOIN
-(
-    SELECT
-        athlete_id,
-        phase_from,
-        week,
-        count() AS n,
-        uniqExact(day) AS days,
-        sum(s.minutes) AS minutes,
-        ifNull(sumIf(s.km, sport = 'running'), 0) AS km,
-        countIf(sport = 'running' AND isNotNull(s.km)) AS runs_with_km,
-        argMaxIf(s.cap_bpm, started_at, isNotNull(s.cap_bpm)) AS cap_bpm,
-        ifNull(sum(s.over_cap_s), 0) AS over_cap_s,
-        ifNull(max(s.longest_over_cap_s), 0) AS longest_over_cap_s,
-        countIf(isNotNull(s.over_cap_s)) AS capped_n,
-        sumIf(classified_s, isNotNull(s.over_cap_s)) AS capped_s,
-        countIf(NOT ifNull(cap_ok, true)) AS n_over,
-        countIf(isNull(cap_ok)) AS n_unknown,
-        ifNull(sum(s.hard_s), 0) AS hard_s,
-        countIf(isNotNull(s.hard_s)) AS hard_n,
-        sumIf(classified_s, isNotNull(s.hard_s)) AS hard_of_s,
-        countIf(hard) AS n_hard,
-        arrayMap(t -> t.2, arraySort(groupArrayIf((started_at, concat(toString(day), ': ', reason)), outcome = 'fail'))) AS session_fails,
-        arrayMap(t -> t.2, arraySort(groupArrayIf((started_at, concat(toString(day), ': ', reason)), outcome = 'amber'))) AS session_ambers
-    FROM return_to_run_sessions AS s
-    GROUP BY athlete_id, phase_from, week
-) AS a ON a.athlete_id = w.athlete_id AND a.phase_from = w.from_day AND a.week = w.week
+        *,
+        arrayFilter(r -> r.1 > 0, arrayConcat(session_rules, [
+            (multiIf(days > days_allowed + amber_days, 2, days > days_allowed, 1, 0), concat(days, ' days, the phase allows ', days_allowed)),
+            (multiIf(volume_pct > volume_to_pct + amber_points, 2, volume_pct > volume_to_pct, 1, 0),
+                ifNull(concat('volume at ', round(volume_pct), ' %, the phase allows ', volume_to_pct, ' %'), '')),
+            (if(hard_sessions > hard_sessions_allowed, 2, 0), concat(hard_sessions, if(hard_sessions = 1, ' hard session', ' hard sessions'), ', the week allows ', hard_sessions_allowed)),
+            (multiIf(hard_share > hard_share_to + amber_hard_share, 2, hard_share > hard_share_to + tolerated_hard_share, 1, 0),
+                ifNull(concat('hard time is ', round(100 * hard_share), ' %, the phase allows ', round(100 * hard_share_to), ' %'), '')),
+            (if(cap_rule = 'week', multiIf(under_cap_share < least_under_cap, 2, under_cap_share < under_cap_least, 1, 0), 0),
+                ifNull(concat('only ', round(100 * under_cap_share), ' % of the time under the cap'), ''))])) AS rules,
+        ifNull(arrayMax(r -> r.1, rules), 0) AS level,
+        if(level = 0, hard_sessions_next, least(hard_sessions_next, hard_sessions_allowed)) AS hard_next,
+        if(level > 0 AND volume_pct < volume_to_pct, volume_pct, volume_to_pct) AS most_pct
+    FROM
+    (
+            SELECT
+                w.athlete_id AS athlete_id,
+                w.protocol AS protocol,
+                w.phase AS phase,
+                p.name AS phase_name,
+                p.weeks AS phase_weeks,
+                w.week AS week,
+                w.week_from AS week_from,
+                w.week_to AS week_to,
+                w.complete AS complete,
+                a.n AS sessions,
+                a.days AS days,
+                p.days_per_week AS days_allowed,
+                a.minutes AS minutes,
+                if(a.runs_with_km = 0, NULL, a.km) AS km,
+                w.baseline_minutes AS baseline_minutes,
+                w.baseline_km AS baseline_km,
+                w.baseline_source AS baseline_source,
+                w.volume_unit AS volume_unit,
+                multiIf(w.volume_unit = 'km', w.baseline_km, w.volume_unit = 'minutes', w.baseline_minutes, NULL) AS baseline,
+                100 * if(w.volume_unit = 'km', a.km, a.minutes) / nullIf(baseline, 0) AS volume_pct,
+                p.volume_to_pct AS volume_to_pct,
+                p.cap_rule AS cap_rule,
+                p.under_cap_share AS under_cap_least,
+                p.rpe_from AS rpe_from,
+                p.rpe_below AS rpe_below,
+                p.hard_share_from AS hard_share_from,
+                p.hard_share_to AS hard_share_to,
+                a.cap_bpm AS cap_bpm,
+                if(a.capped_n = 0, NULL, a.over_cap_s) AS over_cap_s,
+                if(a.capped_n = 0, NULL, a.longest_over_cap_s) AS longest_over_cap_s,
+                if(a.capped_s = 0, NULL, 1 - a.over_cap_s / a.capped_s) AS under_cap_share,
+                a.n_over AS sessions_over_cap,
+                a.n_unknown AS sessions_unknown,
+                if(a.hard_n = 0, NULL, a.hard_s) AS hard_s,
+                if(a.hard_of_s = 0, NULL, a.hard_s / a.hard_of_s) AS hard_share,
+                a.n_hard AS hard_sessions,
+                if(w.week >= p.hard_later_from, p.hard_sessions_later, p.hard_sessions) AS hard_sessions_allowed,
+                if(w.week + 1 >= p.hard_later_from, p.hard_sessions_later, p.hard_sessions) AS hard_sessions_next,
+                a.session_rules AS session_rules,
+                arrayFilter(t -> t != '', [
+                    if(isNotNull(p.volume_to_pct) AND w.volume_unit = '', 'volume: no session in the 12 weeks before, and no baseline set', ''),
+                    if(a.n_unknown > 0 AND p.cap_rule != 'none', concat('cap: ', a.n_unknown, ' of ', a.n, ' sessions'), ''),
+                    if(a.n > a.hard_n, concat('hard time: ', a.n - a.hard_n, ' of ', a.n, ' sessions'), '')]) AS not_judged
+            FROM
+            (
+                SELECT
+                    athlete_id,
+                    protocol,
+                    phase,
+                    from_day,
+                    toUInt16(n + 1) AS week,
+                    from_day + 7 * n AS week_from,
+                    least(from_day + 7 * n + 6, ifNull(to_day, from_day + 7 * n + 6)) AS week_to,
+                    CAST(week_to < toDate32(now('UTC')), 'Bool') AS complete,
+                    baseline_km,
+                    baseline_minutes,
+                    baseline_source,
+                    volume_unit
+                FROM returns
+                ARRAY JOIN range(toUInt32(greatest(0, intDiv(dateDiff('day', from_day, least(ifNull(to_day, toDate32(now('UTC'))), toDate32(now('UTC')))) + 7, 7)))) AS n
+            ) AS w
+            INNER JOIN return_phases AS p ON p.protocol = w.protocol AND p.phase = w.phase
+            LEFT JOIN
+            (
+                SELECT
+                    athlete_id,
+                    phase_from,
+                    week,
+                    count() AS n,
+                    uniqExact(day) AS days,
+                    sum(s.minutes) AS minutes,
+                    ifNull(sumIf(s.km, sport = 'running'), 0) AS km,
+                    countIf(sport = 'running' AND isNotNull(s.km)) AS runs_with_km,
+                    argMaxIf(s.cap_bpm, started_at, isNotNull(s.cap_bpm)) AS cap_bpm,
+                    ifNull(sum(s.over_cap_s), 0) AS over_cap_s,
+                    ifNull(max(s.longest_over_cap_s), 0) AS longest_over_cap_s,
+                    countIf(isNotNull(s.over_cap_s)) AS capped_n,
+                    sumIf(classified_s, isNotNull(s.over_cap_s)) AS capped_s,
+                    countIf(NOT ifNull(cap_ok, true)) AS n_over,
+                    countIf(isNull(cap_ok)) AS n_unknown,
+                    ifNull(sum(s.hard_s), 0) AS hard_s,
+                    countIf(isNotNull(s.hard_s)) AS hard_n,
+                    sumIf(classified_s, isNotNull(s.hard_s)) AS hard_of_s,
+                    countIf(hard) AS n_hard,
+                    arrayMap(r -> (r.2, r.3), arraySort(groupArrayIf((started_at, if(s.outcome = 'fail', 2, 1), concat(day, ': ', reason)), s.outcome != 'pass'))) AS session_rules
+                FROM return_to_run_sessions AS s
+                GROUP BY athlete_id, phase_from, week
+            ) AS a ON a.athlete_id = w.athlete_id AND a.phase_from = w.from_day AND a.week = w.week
+    )
+)
 COMMENT 'a row is a week of a return to running, judged by its phase, with what the next week allows';
 
 CREATE OR REPLACE VIEW who_needs_a_call

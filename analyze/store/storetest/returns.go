@@ -66,7 +66,7 @@ func testReturnPasses(t *testing.T, s *store.Store) {
 	want(t, s, "SELECT (baseline_minutes, baseline_source, volume_unit, complete, phase_name, week_from, week_to)"+first,
 		"(300,'set','minutes',true,'cardio reintroduction','2026-03-02','2026-03-08')")
 	want(t, s, "SELECT (reasons, not_judged, hard_sessions, hard_share, under_cap_share)"+first, "([],[],0,0,1)")
-	want(t, s, "SELECT next_week"+first, "up to 4 days, up to 240 min (80 %), heart rate under 114 bpm, exertion 4 to below 7, no hard session")
+	want(t, s, "SELECT next_week"+first, "up to 4 days, up to 240 min (80 %), heart rate under 114 bpm, exertion 4 to below 7, no hard sessions")
 	want(t, s, "SELECT (sessions, volume_pct, outcome) FROM return_to_run WHERE week = 2", "(3,80,'pass')")
 	want(t, s, "SELECT (sessions, volume_pct, over_cap_s IS NULL, hard_share IS NULL, outcome) FROM return_to_run WHERE week = 3", "(0,0,1,1,'pass')")
 	want(t, s, "SELECT count() FROM return_to_run_sessions", "5")
@@ -93,7 +93,7 @@ func testReturnBreach(t *testing.T, s *store.Store) {
 	want(t, s, "SELECT groupArray((day, outcome, reason, cap_ok)) FROM (SELECT * FROM return_to_run_sessions ORDER BY day)",
 		"[('2026-03-02','pass','',true),('2026-03-05','fail','"+reason+"',false),('2026-03-09','pass','',true)]")
 	want(t, s, "SELECT next_week FROM return_to_run WHERE week = 1",
-		"repeat the week, without what failed: up to 4 days, up to 80 min (27 %), heart rate under 114 bpm, exertion 4 to below 7, no hard session")
+		"repeat the week, without what failed: up to 4 days, up to 80 min (27 %), heart rate under 114 bpm, exertion 4 to below 7, no hard sessions")
 }
 
 // hardRun is so many minutes at 110 bpm and so many at 170 bpm, above the
@@ -245,7 +245,7 @@ overtraining,2,cardio reintroduction,,3,75,session,0
 	if got := reasonsOf(t, s, "me", 2); got != "volume at 60 %, the phase allows 50 %" {
 		t.Errorf("reasons %q", got)
 	}
-	want(t, s, "SELECT next_week FROM return_to_run WHERE week = 2", "the 1 weeks of the phase are over and the next may begin; until then: up to 2 days, up to 50 min (50 %), one hard session")
+	want(t, s, "SELECT next_week FROM return_to_run WHERE week = 2", "the phase is over and the next may begin; until then: up to 2 days, up to 50 min (50 %), 1 hard session")
 	phases, err := s.Protocols(t.Context())
 	if err != nil || len(phases) != 5 || phases[1].Protocol != "ours" {
 		t.Errorf("listed %+v, %v", phases, err)
