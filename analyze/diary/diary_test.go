@@ -68,6 +68,14 @@ func TestEnergyInJSON(t *testing.T) {
 	if *got.A != (diary.Energy{Level: 4, Written: "4"}) || *got.B != (diary.Energy{Level: 2, Written: "🙁"}) || got.C != nil {
 		t.Errorf("got %v %v %v", got.A, got.B, got.C)
 	}
+	data, err := json.Marshal(got)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var again struct{ A, B, C *diary.Energy }
+	if err := json.Unmarshal(data, &again); err != nil || *again.A != *got.A || *again.B != *got.B || again.C != nil {
+		t.Errorf("%s reads back as %v %v %v, %v", data, again.A, again.B, again.C, err)
+	}
 	for _, text := range []string{`{"a": 9}`, `{"a": true}`, `{"a": [1]}`, `{"a": ""}`} {
 		if err := json.Unmarshal([]byte(text), &got); !errors.Is(err, diary.ErrBadEntry) {
 			t.Errorf("%s: %v", text, err)

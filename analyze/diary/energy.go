@@ -58,6 +58,9 @@ func (e *Energy) UnmarshalJSON(data []byte) error {
 	return err
 }
 
+// MarshalJSON writes energy as it was written, which UnmarshalJSON reads.
+func (e Energy) MarshalJSON() ([]byte, error) { return json.Marshal(e.Written) }
+
 // normal lowers the case and drops what does not change the meaning: emoji
 // variation selectors and skin tones, final punctuation, repeated spaces.
 func normal(s string) string {
