@@ -72,6 +72,10 @@ func usersConfig(c Config) element {
 			el("max_bytes_before_external_sort", c.MaxQueryMemoryBytes/2),
 			el("async_insert", 0),
 			el("fsync_metadata", 1),
+			// Machine code of expressions: see decisions.md.
+			el("compile_expressions", 0),
+			el("compile_aggregate_expressions", 0),
+			el("compile_sort_description", 0),
 		)),
 		tree("users", tree("default",
 			el("password", ""),
