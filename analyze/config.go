@@ -19,8 +19,8 @@ type Config struct {
 	// much still comes. Default 3 s.
 	BatchWait time.Duration `yaml:"batch_wait"`
 	// MaxRows bounds the samples in hand at once: gathered, being inserted and
-	// waiting. A session larger than this goes alone. Default 2,000,000, which
-	// are about 100 MB.
+	// waiting. A session larger than this goes alone. Default 1,600,000, which
+	// are about 70 MB.
 	MaxRows int64 `yaml:"max_rows"`
 	// SweepIdle is how long after the last batch the analyzer looks for
 	// sessions whose settings or observed maximum have changed. Default 1 s.
@@ -36,7 +36,7 @@ type Config struct {
 // DefaultConfig returns the values that Config documents.
 func DefaultConfig() Config {
 	return Config{
-		BatchRows: 1_000_000, BatchQuiet: 300 * time.Millisecond, BatchWait: 3 * time.Second, MaxRows: 2_000_000,
+		BatchRows: 1_000_000, BatchQuiet: 300 * time.Millisecond, BatchWait: 3 * time.Second, MaxRows: 1_600_000,
 		SweepIdle: time.Second, SweepBusy: 30 * time.Second, DrainTimeout: 30 * time.Second,
 	}
 }
