@@ -154,6 +154,7 @@ func (d *daemon) post(t *testing.T) {
 // TestEndToEndPlans plans days and takes plans back.
 func TestEndToEndPlans(t *testing.T) {
 	p := newPerson(t)
+	defer p.up().stop(syscall.SIGTERM)
 	p.do(exitOK, "plan", "easy", "me", "2026-03-02", "2026-03-04")
 	p.do(exitOK, "plan", "hard", "me", "2026-03-04")
 	p.do(exitOK, "plan", "rest", "anna", "2026-03-04")
@@ -177,6 +178,7 @@ func TestEndToEndPlans(t *testing.T) {
 // that come with the program and by one of the test's own.
 func TestEndToEndReturnToRun(t *testing.T) {
 	p := newPerson(t)
+	defer p.up().stop(syscall.SIGTERM)
 	if got := p.do(exitOK, "return-to-run", "protocol", "list").stdout; !strings.Contains(got, "overtraining 3, gradual return") {
 		t.Errorf("protocols:\n%s", got)
 	}
