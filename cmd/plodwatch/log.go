@@ -171,7 +171,7 @@ func printLog(a *app, days []store.LogDay, asJSON bool) error {
 			resting += " (file)"
 		}
 		energy := d.EnergyAsWritten
-		if d.Energy != nil && energy != fmt.Sprint(*d.Energy) {
+		if d.Energy != nil && energy != whole(*d.Energy) {
 			energy = fmt.Sprintf("%d %s", *d.Energy, energy)
 		}
 		t.row(dayText(d.Day), d.Athlete, resting, change(d.RestingHRChange, d.RestingHRFlag), number(d.HRV, "%.0f"), change(d.HRVChange, nil),

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
+	"strconv"
 	"strings"
 	"time"
 
@@ -289,7 +289,7 @@ func (c *returnShowCmd) printWeeks(a *app, phases []store.ReturnPhase, weeks []s
 		if !w.Complete {
 			outcome += " so far"
 		}
-		t.row(fmt.Sprint(w.Phase), fmt.Sprint(w.Week), dayText(w.WeekFrom), fmt.Sprintf("%d of %d", w.Days, w.DaysAllowed), volume,
+		t.row(whole(w.Phase), whole(w.Week), dayText(w.WeekFrom), fmt.Sprintf("%d of %d", w.Days, w.DaysAllowed), volume,
 			minutes(w.OverCapS), fmt.Sprintf("%d of %d", w.HardSessions, w.HardSessionsMost), outcome, strings.Join(append(w.Reasons, w.NotJudged...), "; "))
 	}
 	if err := t.flush(); err != nil {
@@ -323,11 +323,14 @@ func (c *returnShowCmd) printSessions(a *app, list []store.ReturnSession) error 
 		if s.Hard {
 			hard = "hard"
 		}
-		t.row(s.SessionID.String()[:8], dayText(s.Day), fmt.Sprint(s.Phase), fmt.Sprint(s.Week), s.Sport, clock(s.Minutes*60),
+		t.row(s.SessionID.String()[:8], dayText(s.Day), whole(s.Phase), whole(s.Week), s.Sport, clock(s.Minutes*60),
 			minutes(s.OverCapS), minutes(s.LongestOverCapS), hard, s.Outcome, s.Reason)
 	}
 	return t.flush()
 }
+
+// whole writes a small number.
+func whole[T uint8 | uint16](n T) string { return strconv.Itoa(int(n)) }
 
 // returnProtocolCmd shows and changes the protocols.
 type returnProtocolCmd struct {
@@ -375,7 +378,7 @@ Example:
 
 // Run stores the phases that make sense.
 func (c *protocolImportCmd) Run(ctx context.Context, a *app) error {
-	t, err := readTable(c.File, func(r io.Reader) (*diary.Table[diary.Phase], error) { return diary.ReadProtocol(r) })
+	t, err := readTable(c.File, diary.ReadProtocol)
 	if err != nil {
 		return err
 	}
