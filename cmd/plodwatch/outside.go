@@ -44,7 +44,7 @@ func outsideHandler(reg *prometheus.Registry, stopping *atomic.Bool, probes []pr
 		_, _ = io.WriteString(w, "ok\n")
 	})
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = io.WriteString(w, "plodwatch "+version+"\n\n/metrics  Prometheus metrics\n/livez    is the process alive\n/readyz   can it take work\n")
+		_, _ = io.WriteString(w, "plodwatch "+version+"\n\n/metrics  Prometheus metrics\n/livez    is the process alive\n/readyz   can it take work\n/v1/log   POST entries of the daily log as JSON\n")
 	})
 	return mux
 }
