@@ -137,7 +137,7 @@ func (v *nearVT1) add(ms int64, m float64) {
 func (d *Day) addUp(sessions []Session, model Model) {
 	for i := range sessions {
 		s := &sessions[i]
-		d.Sums.addSession(s)
+		d.addSession(s)
 		d.MovingMs += s.MovingMs
 		if s.Class == intensity.ClassModerate || s.Class == intensity.ClassHard {
 			d.OverEasySessions++
@@ -236,8 +236,8 @@ func (s *Sums) add(x *Sums) {
 func windowOf(days []Day) Window {
 	var w Window
 	for i := range days {
-		w.Sums.add(&days[i].Sums)
+		w.add(&days[i].Sums)
 	}
-	w.Judgement = w.Sums.Judge()
+	w.Judgement = w.Judge()
 	return w
 }

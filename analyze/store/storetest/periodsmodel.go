@@ -276,7 +276,7 @@ func (m *model) violationsBetween(from, to schema.Day) []answer {
 		intent, planned := m.plans[o.day]
 		over := o.class == intensity.ClassModerate || o.class == intensity.ClassHard
 		drifted := o.class == intensity.ClassModerate && 2*o.low >= o.low+o.moderate+o.high && o.efforts <= 2
-		if o.verdict != intensity.VerdictOK || planned && !(intent == "easy" && over) || !planned && !drifted {
+		if o.verdict != intensity.VerdictOK || planned && (intent != "easy" || !over) || !planned && !drifted {
 			continue
 		}
 		a := answer{
