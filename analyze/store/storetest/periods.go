@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -150,6 +151,7 @@ func testPeriods(t *testing.T, s *store.Store) {
 // plan plans every third day with a session and some without.
 func plan(t *testing.T, s *store.Store, r *rand.Rand, models map[schema.AthleteID]*model) {
 	t.Helper()
+	var rows []string
 	for name, m := range models {
 		for _, o := range m.outings {
 			if r.IntN(3) == 0 {
@@ -157,9 +159,10 @@ func plan(t *testing.T, s *store.Store, r *rand.Rand, models map[schema.AthleteI
 			}
 		}
 		for day, intent := range m.plans {
-			exec(t.Context(), t, s, "INSERT INTO session_plans_versions VALUES ('%s', '%s', '%s', 'command', 1)", name, day, intent)
+			rows = append(rows, fmt.Sprintf("('%s', '%s', '%s', 'command', 1)", name, day, intent))
 		}
 	}
+	exec(t.Context(), t, s, "INSERT INTO session_plans_versions VALUES %s", strings.Join(rows, ", "))
 }
 
 // check asks every view for one athlete.
