@@ -139,7 +139,7 @@ func (h *localHost) openQueues(ctx context.Context) error {
 		layout.WorkerAckWait, layout.AnalyzerAckWait = embeddedWorkerAckWait, embeddedAnalyzerAckWait
 		cfg := natsd.DefaultConfig(filepath.Join(h.dir, "nats"))
 		cfg.ReserveBytes, cfg.Logger = layout.TotalBytes(), h.app.log
-		if h.natsd, err = natsd.Open(cfg); err != nil {
+		if h.natsd, err = natsd.Open(cfg); err != nil { //nolint:contextcheck // the server outlives the call that opens it
 			return err
 		}
 		h.conn, err = h.natsd.Connect(opts...)

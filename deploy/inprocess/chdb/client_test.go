@@ -81,8 +81,13 @@ func TestRowBatchKeepsEveryType(t *testing.T) {
 	minus := int32(-5)
 	at := time.Date(2026, 3, 4, 5, 6, 7, 123456000, time.UTC)
 	in := []any{
-		"61f0c404-5cb3-11e7-907b-a6006ad3dba0", "abcd", "ride", map[string]uint16{"z1": 60, "z2": 0},
-		[]*int32{&minus, nil}, []any{1.5, "q'\\\n"}, true, []string{"a", "", "a"}, time.Date(1931, 2, 3, 0, 0, 0, 0, time.UTC), at,
+		"61f0c404-5cb3-11e7-907b-a6006ad3dba0", "abcd", "ride",
+		map[string]uint16{"z1": 60, "z2": 0},
+		[]*int32{&minus, nil},
+		[]any{1.5, "q'\\\n"},
+		true,
+		[]string{"a", "", "a"},
+		time.Date(1931, 2, 3, 0, 0, 0, 0, time.UTC), at,
 	}
 	for range 3 {
 		must(t, batch.Append(in...))

@@ -225,7 +225,7 @@ func (req *request) statement() (st statement, data io.Reader, err error) {
 		st.insert = false
 	}
 	if ended {
-		return st, nil, nil
+		return st, nil, nil //nolint:nilerr // the error was the end of the body
 	}
 	rest, err := io.ReadAll(io.LimitReader(req.body, maxStatementBytes))
 	if err != nil {
