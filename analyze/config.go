@@ -10,7 +10,8 @@ import (
 // that must be derived again.
 type Config struct {
 	// BatchRows ends a batch when it holds at least this many samples. Default
-	// 1,000,000: smaller ones cost more in inserts, and again in merges.
+	// 500,000: smaller ones cost more in inserts, and again in merges; larger
+	// ones take the memory of an import above 1 GB.
 	BatchRows int64 `yaml:"batch_rows"`
 	// BatchQuiet ends a batch when nothing has come in for this long. Default
 	// 300 ms.
@@ -19,8 +20,8 @@ type Config struct {
 	// much still comes. Default 3 s.
 	BatchWait time.Duration `yaml:"batch_wait"`
 	// MaxRows bounds the samples in hand at once: gathered, being inserted and
-	// waiting. A session larger than this goes alone. Default 1,600,000, which
-	// are about 70 MB.
+	// waiting. A session larger than this goes alone. Default 1,200,000, which
+	// are about 50 MB.
 	MaxRows int64 `yaml:"max_rows"`
 	// SweepIdle is how long after the last batch the analyzer looks for
 	// sessions whose settings or observed maximum have changed. Default 1 s.
@@ -36,7 +37,7 @@ type Config struct {
 // DefaultConfig returns the values that Config documents.
 func DefaultConfig() Config {
 	return Config{
-		BatchRows: 1_000_000, BatchQuiet: 300 * time.Millisecond, BatchWait: 3 * time.Second, MaxRows: 1_600_000,
+		BatchRows: 500_000, BatchQuiet: 300 * time.Millisecond, BatchWait: 3 * time.Second, MaxRows: 1_200_000,
 		SweepIdle: time.Second, SweepBusy: 30 * time.Second, DrainTimeout: 30 * time.Second,
 	}
 }

@@ -69,7 +69,6 @@ func (c Config) Validate() error {
 type Store struct {
 	conn     driver.Conn
 	database string
-	engine   *http.Client // reaches the engine in this process, nil for a server
 
 	mu    sync.Mutex
 	types map[string]map[string]string // of the tables' columns, by table and name
@@ -95,11 +94,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, classify("connect to clickhouse", err)
 	}
-	s := &Store{conn: conn, database: opt.Auth.Database, types: make(map[string]map[string]string)}
-	if cfg.RoundTripper != nil {
-		s.engine = &http.Client{Transport: cfg.RoundTripper}
-	}
-	return s, nil
+	return &Store{conn: conn, database: opt.Auth.Database, types: make(map[string]map[string]string)}, nil
 }
 
 func (c Config) options() (*clickhouse.Options, error) {

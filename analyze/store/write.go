@@ -203,9 +203,6 @@ const samplesColumns = "athlete_id, session_id, decode, t, hr, hr_flag, " +
 	"speed_mmps, distance_cm, altitude_cm, cadence_100, power_w, lat_e7, lon_e7, temperature_dc"
 
 func (s *Store) insertSamples(ctx context.Context, part []slice) error {
-	if s.engine != nil {
-		return classify("insert into samples_versions", s.nativeSamples(ctx, part))
-	}
 	batch, err := s.prepare(ctx, "samples_versions", samplesColumns)
 	if err != nil {
 		return err
