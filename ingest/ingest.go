@@ -18,6 +18,10 @@ var (
 	// (back-pressure). errors.Is(err, ErrNotNow) holds for it too.
 	ErrBusy = fmt.Errorf("server is busy: %w", ErrNotNow)
 
+	// ErrDiskFull is the ErrNotNow of a store that would leave too little of
+	// its disk free, or has no room.
+	ErrDiskFull = fmt.Errorf("disk is full: %w", ErrNotNow)
+
 	// ErrSessionTooLarge is wrapped by Batch.PublishSession when the encoded
 	// session does not fit a message. Trying again does not help.
 	ErrSessionTooLarge = errors.New("session does not fit a message")

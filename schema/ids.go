@@ -65,6 +65,12 @@ func JobIDOf(athlete AthleteID, export ExportID) JobID {
 	return id
 }
 
+// UploadID returns the first 53 bits of the identity, which every JSON reader
+// takes without loss: the number by which the gate speaks of an upload.
+func (id JobID) UploadID() int64 {
+	return int64(binary.BigEndian.Uint64(id[:8]) >> 11) //nolint:gosec // 53 bits
+}
+
 // String returns the identity as 32 lower-case hexadecimal digits.
 func (id JobID) String() string { return hex.EncodeToString(id[:]) }
 
@@ -87,6 +93,13 @@ func SessionIDOf(athlete AthleteID, payload ExportID, ordinal int) SessionID {
 	id[6] = id[6]&0x0f | 0x80
 	id[8] = id[8]&0x3f | 0x80
 	return id
+}
+
+// ActivityID returns 53 bits of the identity, its last but three, which every
+// JSON reader takes without loss: the number by which the gate speaks of a
+// session.
+func (id SessionID) ActivityID() int64 {
+	return int64(binary.BigEndian.Uint64(id[8:]) << 8 >> 11) //nolint:gosec // 53 bits
 }
 
 // String returns the identity in the 8-4-4-4-12 form of a UUID, lower case.

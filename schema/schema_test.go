@@ -163,3 +163,22 @@ func TestFlagsStaySorted(t *testing.T) {
 		}
 	}
 }
+
+// Numbers for JSON have 53 bits and are those of the identity's own digits.
+func TestNumbersOfIdentities(t *testing.T) {
+	job := schema.JobID{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
+	if got := job.UploadID(); got != 1<<53-1 {
+		t.Errorf("upload id of all ones = %d, want %d", got, int64(1)<<53-1)
+	}
+	if got := (schema.JobID{0, 0, 0, 0, 0, 0, 0x08, 0}).UploadID(); got != 1 {
+		t.Errorf("upload id of the lowest bit = %d, want 1", got)
+	}
+	session := schema.SessionID{15: 0x08}
+	if got := session.ActivityID(); got != 1 {
+		t.Errorf("activity id of the lowest bit = %d, want 1", got)
+	}
+	session = schema.SessionID{8: 0xbf, 9: 0xff, 10: 0xff, 11: 0xff, 12: 0xff, 13: 0xff, 14: 0xff, 15: 0xff}
+	if got := session.ActivityID(); got != 1<<53-1 {
+		t.Errorf("activity id of all ones = %d, want %d", got, int64(1)<<53-1)
+	}
+}

@@ -35,7 +35,7 @@ var (
 	// ErrDiskFull is wrapped by the error of a Put that would leave too little
 	// of the disk free, or for which there was no room. It wraps
 	// ingest.ErrNotNow: nothing was kept, and later there may be room.
-	ErrDiskFull = fmt.Errorf("disk is full: %w", ingest.ErrNotNow)
+	ErrDiskFull = ingest.ErrDiskFull
 
 	// ErrCorrupt is wrapped by Verify's error when what is stored is not what
 	// was put.
