@@ -13,6 +13,11 @@ import (
 // message that kills its worker is counted by the server, not by us.
 const MaxDeliveries = 5
 
+// pullsDuplicates is how long the server knows a download that was asked for:
+// as long as the same signed request counts as fresh, clocks that go wrong
+// either way included.
+const pullsDuplicates = 10 * time.Minute
+
 // Layout says how large and how safe the streams are.
 type Layout struct {
 	// Replicas of every stream; 1 for a single server, 3 for a cluster.
@@ -20,6 +25,7 @@ type Layout struct {
 
 	// The most that each stream keeps, in bytes. A full work queue refuses
 	// new messages (ErrBusy) and loses none.
+	PullsBytes    int64 `yaml:"pulls_bytes"`
 	ExportsBytes  int64 `yaml:"exports_bytes"`
 	SamplesBytes  int64 `yaml:"samples_bytes"`
 	OutcomesBytes int64 `yaml:"outcomes_bytes"`
@@ -32,11 +38,13 @@ type Layout struct {
 	AnalyzerAckWait time.Duration `yaml:"analyzer_ack_wait"`
 }
 
-// DefaultLayout returns the layout for a single server: 256 MiB of jobs, 2 GiB
-// of sessions, 256 MiB of outcomes, 64 MiB of events, 512 MiB set aside.
+// DefaultLayout returns the layout for a single server: 64 MiB of files to
+// download, 256 MiB of jobs, 2 GiB of sessions, 256 MiB of outcomes, 64 MiB of
+// events, 512 MiB set aside.
 func DefaultLayout() Layout {
 	return Layout{
 		Replicas:        1,
+		PullsBytes:      64 << 20,
 		ExportsBytes:    256 << 20,
 		SamplesBytes:    2 << 30,
 		OutcomesBytes:   256 << 20,
@@ -57,6 +65,7 @@ func (l Layout) Validate() error {
 		name  string
 		bytes int64
 	}{
+		{"pulls_bytes", l.PullsBytes},
 		{"exports_bytes", l.ExportsBytes},
 		{"samples_bytes", l.SamplesBytes},
 		{"outcomes_bytes", l.OutcomesBytes},
@@ -78,12 +87,15 @@ func (l Layout) Validate() error {
 
 // TotalBytes is what all streams together may keep on one server.
 func (l Layout) TotalBytes() int64 {
-	return l.ExportsBytes + l.SamplesBytes + l.OutcomesBytes + l.EventsBytes + l.DeadBytes
+	return l.PullsBytes + l.ExportsBytes + l.SamplesBytes + l.OutcomesBytes + l.EventsBytes + l.DeadBytes
 }
 
 // Streams returns the configurations of all streams.
 func (l Layout) Streams() []jetstream.StreamConfig {
+	pulls := l.workQueue(Pulls, "files to download, for the fetchers", root+"pulls.*", l.PullsBytes)
+	pulls.Duplicates = pullsDuplicates
 	return []jetstream.StreamConfig{
+		pulls,
 		l.workQueue(Exports, "jobs for the workers", root+"exports.*", l.ExportsBytes),
 		l.workQueue(Samples, "decoded sessions for the analyzers", root+"samples.*.*", l.SamplesBytes),
 		l.workQueue(Outcomes, "what became of exports, for the analyzers", root+"outcomes.*", l.OutcomesBytes),
@@ -150,6 +162,9 @@ func (l Layout) Consumers() []ConsumerOf {
 		}}
 	}
 	return []ConsumerOf{
+		// Downloads that wait for their next try count as pending: those from
+		// a server that is away must not hold up the others.
+		consumer(Pulls, Fetcher, l.WorkerAckWait, -1),
 		consumer(Exports, Worker, l.WorkerAckWait, 256),
 		consumer(Samples, Analyzer, l.AnalyzerAckWait, 8192),
 		consumer(Outcomes, Analyzer, l.AnalyzerAckWait, 8192),

@@ -102,12 +102,25 @@ func TestSubjects(t *testing.T) {
 		"samples":  {streams.SamplesSubject("me", session), "plodwatch.v1.samples.me." + session.String()},
 		"outcome":  {streams.OutcomeSubject(job), "plodwatch.v1.outcomes.ab" + zeros},
 		"event":    {streams.EventSubject("analyzed", "me"), "plodwatch.v1.events.analyzed.me"},
+		"pull":     {streams.PullSubject("ab"), "plodwatch.v1.pulls.ab"},
+		"inbox":    {streams.InboxSubject("me"), "plodwatch.v1.inbox.me"},
 		"dead":     {streams.DeadSubject("exports", job.String()), "plodwatch.v1.dead.exports.ab" + zeros},
 		"foreign":  {streams.EventSubject("x", "a.b"), "plodwatch.v1.events.x." + streams.Token("a.b")},
 		"wildcard": {streams.EventSubject("x", ">"), "plodwatch.v1.events.x." + streams.Token(">")},
 	} {
 		if test.got != test.want {
 			t.Errorf("%s: subject %q, want %q", name, test.got, test.want)
+		}
+	}
+}
+
+func TestInboxAthlete(t *testing.T) {
+	if got, err := streams.InboxAthlete(streams.InboxSubject("anna")); got != "anna" || err != nil {
+		t.Errorf("athlete %q, %v", got, err)
+	}
+	for _, subject := range []string{"plodwatch.v1.inbox.", "plodwatch.v1.inbox.a.b", "plodwatch.v1.inbox.Jörg", "elsewhere"} {
+		if got, err := streams.InboxAthlete(subject); !errors.Is(err, schema.ErrBadID) {
+			t.Errorf("%s: athlete %q, %v", subject, got, err)
 		}
 	}
 }
@@ -180,7 +193,7 @@ func TestProvisionRefusesAStreamOfAnotherKind(t *testing.T) {
 func TestLayoutNamesEveryFault(t *testing.T) {
 	err := streams.Layout{}.Validate()
 	for _, field := range []string{
-		"replicas", "exports_bytes", "samples_bytes", "outcomes_bytes",
+		"replicas", "pulls_bytes", "exports_bytes", "samples_bytes", "outcomes_bytes",
 		"events_bytes", "dead_bytes", "worker_ack_wait", "analyzer_ack_wait",
 	} {
 		if err == nil || !strings.Contains(err.Error(), field+":") {

@@ -7,14 +7,16 @@ package streams
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"strings"
 
 	"plodwatch/schema"
 )
 
-// Names of the streams. The first three are work queues: an acknowledged
+// Names of the streams. The first four are work queues: an acknowledged
 // message is gone.
 const (
+	Pulls    = "PULLS"    // files to download, for the fetchers
 	Exports  = "EXPORTS"  // jobs for the workers
 	Samples  = "SAMPLES"  // decoded sessions for the analyzers
 	Outcomes = "OUTCOMES" // what became of exports, for the analyzers
@@ -26,9 +28,30 @@ const (
 const (
 	Worker   = "worker"   // of Exports
 	Analyzer = "analyzer" // of Samples and of Outcomes
+	Fetcher  = "fetcher"  // of Pulls
 )
 
 const root = "plodwatch.v1."
+
+// InboxSubjects matches the subjects of all athletes' inboxes. Behind them is
+// no stream: who sends an export there asks for an answer.
+const InboxSubjects = root + "inbox.*"
+
+// InboxSubject is where services that speak NATS send exports of an athlete.
+func InboxSubject(athlete schema.AthleteID) string { return root + "inbox." + Token(string(athlete)) }
+
+// InboxAthlete returns the athlete of an inbox's subject, or an error that
+// wraps schema.ErrBadID.
+func InboxAthlete(subject string) (schema.AthleteID, error) {
+	athlete, ok := strings.CutPrefix(subject, root+"inbox.")
+	if !ok {
+		return "", fmt.Errorf("read athlete: not the subject of an inbox: %w", schema.ErrBadID)
+	}
+	return schema.ParseAthleteID(athlete)
+}
+
+// PullSubject is where the download of a file is queued.
+func PullSubject(id string) string { return root + "pulls." + Token(id) }
 
 // ExportSubject is where the job with this identity is queued.
 func ExportSubject(id schema.JobID) string { return root + "exports." + id.String() }
@@ -47,7 +70,7 @@ func EventSubject(kind string, athlete schema.AthleteID) string {
 }
 
 // DeadSubject is where a message is set aside: stage is the queue that it came
-// from ("exports", "samples" or "outcomes"), id the last token of its subject.
+// from ("pulls", "exports", "samples" or "outcomes"), id the last token of its subject.
 func DeadSubject(stage, id string) string {
 	return root + "dead." + Token(stage) + "." + Token(id)
 }
