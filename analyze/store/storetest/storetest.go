@@ -37,6 +37,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"a life's history in one batch":                 testHistory,
 		"exports by outcome":                            testExports,
 		"lists and prefixes":                            testLists,
+		"what became of uploads":                        testFates,
 		"judgements and tallies":                        testJudgements,
 		"the rows of a report":                          testOverview,
 		"the week of three sessions":                    testWeekOfThreeSessions,
