@@ -34,6 +34,7 @@ var errRejected = errors.New("some files were rejected")
 type globals struct {
 	Config     kong.ConfigFlag `help:"Read settings from this YAML file; flags and environment come first." placeholder:"FILE" type:"path"`
 	Data       string          `help:"Data directory (default: $XDG_DATA_HOME/plodwatch)." placeholder:"DIR" type:"path"`
+	Tokens     string          `help:"Token file (default: tokens.json in the data directory)." placeholder:"FILE" type:"path"`
 	NATS       string          `name:"nats" help:"URL of an external NATS server; default: NATS in this process." placeholder:"URL"`
 	NATSCreds  string          `name:"nats-creds" help:"Credentials file for the external NATS server." placeholder:"FILE" type:"path"`
 	ClickHouse string          `name:"clickhouse" help:"URL of an external ClickHouse (clickhouse://, http:// or https://); default: ClickHouse in this process." placeholder:"URL"`
@@ -59,6 +60,7 @@ type cli struct {
 	ReturnToRun returnToRunCmd `cmd:"" name:"return-to-run" help:"Lead through a return to running after overtraining."`
 	Query       queryCmd       `cmd:"" help:"Run one read-only SQL query."`
 	Athlete     athleteCmd     `cmd:"" help:"Show and change what is known about athletes."`
+	Token       tokenCmd       `cmd:"" help:"Make, list and revoke the tokens of those who upload."`
 	Migrate     migrateCmd     `cmd:"" help:"Create or bring up to date the tables and streams."`
 	Engine      engineCmd      `cmd:"" help:"Install or look at the embedded ClickHouse engine."`
 	Healthcheck healthcheckCmd `cmd:"" help:"Ask a running plodwatch whether it is ready; for containers."`

@@ -37,6 +37,7 @@ type version struct {
 	mtime int64 // Unix nanoseconds
 	size  int64
 	inode uint64
+	mode  fs.FileMode
 }
 
 // Open returns the tokens in the file at path, which is read when it is first
@@ -215,7 +216,7 @@ func fit(path string, info fs.FileInfo) error {
 }
 
 func versionOf(info fs.FileInfo) version {
-	v := version{mtime: info.ModTime().UnixNano(), size: info.Size()}
+	v := version{mtime: info.ModTime().UnixNano(), size: info.Size(), mode: info.Mode()}
 	if st, ok := info.Sys().(*syscall.Stat_t); ok {
 		v.inode = st.Ino
 	}
