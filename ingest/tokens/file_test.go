@@ -380,3 +380,24 @@ func BenchmarkCheck(b *testing.B) {
 		}
 	}
 }
+
+// TestEachVersionIsLaterThanTheLast: two changes within a tick of the clock, or
+// after it was set back, must not leave files that look alike.
+func TestEachVersionIsLaterThanTheLast(t *testing.T) {
+	f, path, _ := open(t)
+	token, _ := add(t, f, forAnna(tokens.RoleUpload))
+	future := time.Now().Add(time.Hour)
+	if err := os.Chtimes(path, future, future); err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Revoke(token.ID); err != nil {
+		t.Fatal(err)
+	}
+	if after, err := os.Stat(path); err != nil || !after.ModTime().After(before.ModTime()) {
+		t.Errorf("changed at %v after %v, %v", after.ModTime(), before.ModTime(), err)
+	}
+}
