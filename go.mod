@@ -17,8 +17,9 @@ require (
 	github.com/nats-io/nuid v1.0.1
 	github.com/pierrec/lz4/v4 v4.1.27
 	github.com/prometheus/client_golang v1.25.0
-	github.com/schollz/progressbar/v3 v3.19.1
 	github.com/ringsaturn/tzf v1.1.0
+	github.com/schollz/progressbar/v3 v3.19.1
+	github.com/standard-webhooks/standard-webhooks/libraries v0.0.1
 	github.com/tkrajina/gpxgo v1.4.0
 	github.com/tormoder/fit v0.15.0
 	go.uber.org/goleak v1.3.0
@@ -29,6 +30,8 @@ require (
 	golang.org/x/text v0.43.0
 	google.golang.org/protobuf v1.36.12
 )
+
+require github.com/getkin/kin-openapi v0.133.0 // indirect
 
 require (
 	github.com/BurntSushi/toml v1.2.1 // indirect
