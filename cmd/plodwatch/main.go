@@ -47,6 +47,7 @@ type cli struct {
 	globals
 
 	Up          upCmd          `cmd:"" help:"Run everything in one process: watched folder, workers, analyzer and HTTP."`
+	Gate        gateCmd        `cmd:"" help:"Take uploads as a process of its own, for workers elsewhere."`
 	Import      importCmd      `cmd:"" help:"Take files, folders and archives in and wait until they are analyzed."`
 	Check       checkCmd       `cmd:"" help:"Show what files hold and their intensity; stores nothing."`
 	Sessions    sessionsCmd    `cmd:"" help:"List sessions with their intensity."`

@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"sync/atomic"
@@ -12,6 +14,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/net/netutil"
+
+	"plodwatch/ingest/upload"
 )
 
 // probe is one thing /readyz asks; nil means ready.
@@ -20,11 +25,18 @@ type probe struct {
 	ask  func(context.Context) error
 }
 
-// outsideHandler serves what a daemon shows to the outside: metrics and
-// health.
-func outsideHandler(reg *prometheus.Registry, stopping *atomic.Bool, probes []probe) http.Handler {
+// outsideHandler serves what a daemon shows to the outside: metrics, to
+// whoever may look, and health.
+func outsideHandler(reg *prometheus.Registry, stopping *atomic.Bool, probes []probe, gate *upload.Gate) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{Registry: reg}))
+	metrics := promhttp.HandlerFor(reg, promhttp.HandlerOpts{Registry: reg})
+	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
+		if !gate.MayLook(r) {
+			http.Error(w, "from elsewhere metrics need a token", http.StatusUnauthorized)
+			return
+		}
+		metrics.ServeHTTP(w, r)
+	})
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "ok\n")
 	})
@@ -44,30 +56,42 @@ func outsideHandler(reg *prometheus.Registry, stopping *atomic.Bool, probes []pr
 		_, _ = io.WriteString(w, "ok\n")
 	})
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = io.WriteString(w, "plodwatch "+version+"\n\n/metrics  Prometheus metrics\n/livez    is the process alive\n/readyz   can it take work\n/v1/log   POST entries of the daily log as JSON\n")
+		_, _ = io.WriteString(w, "plodwatch "+version+"\n\n/metrics  Prometheus metrics\n/livez    is the process alive\n/readyz   can it take work\n/v1/log   POST entries of the daily log as JSON\n/api/v3/uploads    POST files; GET /api/openapi.yaml says more\n/dav/     WebDAV\n")
 	})
 	return mux
 }
 
-// checkListen refuses addresses that others can reach: everything served there
-// is open to whoever can.
-func checkListen(addr string) error {
+// listenHost returns the host of an address to listen on.
+func listenHost(addr string) (string, error) {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
-		return fmt.Errorf("read --listen %q: need HOST:PORT: %w", addr, err)
+		return "", fmt.Errorf("read --listen %q: need HOST:PORT: %w", addr, err)
 	}
-	if !loopbackOnly(host) {
-		return fmt.Errorf("refuse to listen on %s: it can be reached from outside and nothing here asks for a token; use 127.0.0.1 and put a proxy before it", addr)
-	}
-	return nil
+	return host, nil
 }
 
-// listenOutside listens on addr, which checkListen has passed.
-func listenOutside(ctx context.Context, addr string) (net.Listener, error) {
+// maxConnections bounds the connections at once, so that idle ones cannot use
+// up the process's files.
+const maxConnections = 1024
+
+// listenOutside listens on addr, which checkListen has passed, with TLS when
+// there is a certificate.
+func listenOutside(ctx context.Context, addr string, f *gateFlags) (net.Listener, error) {
+	var certificate *certificate
+	if f.TLSCert != "" {
+		certificate = newCertificate(f.TLSCert, f.TLSKey)
+		if _, err := certificate.get(nil); err != nil {
+			return nil, err
+		}
+	}
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s (choose another with --listen): %w", addr, err)
+	}
+	l = netutil.LimitListener(l, maxConnections)
+	if certificate != nil {
+		l = tls.NewListener(l, &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: certificate.get})
 	}
 	return l, nil
 }
@@ -78,9 +102,13 @@ func loopbackOnly(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// serveOutside serves until ctx ends.
-func serveOutside(ctx context.Context, l net.Listener, h http.Handler) error {
-	srv := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute}
+// serveOutside serves until ctx ends, and then until the requests under way
+// have been answered, for as long as grace.
+func serveOutside(ctx context.Context, l net.Listener, h http.Handler, grace time.Duration) error {
+	srv := &http.Server{
+		Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 32 << 10,
+		ErrorLog: log.New(io.Discard, "", 0), // faults of clients
+	}
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(l) }()
 	select {
@@ -88,7 +116,11 @@ func serveOutside(ctx context.Context, l net.Listener, h http.Handler) error {
 		return fmt.Errorf("serve HTTP: %w", err)
 	case <-ctx.Done():
 	}
-	srv.Close()
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	defer cancel()
+	if err := srv.Shutdown(last); err != nil {
+		srv.Close()
+	}
 	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve HTTP: %w", err)
 	}

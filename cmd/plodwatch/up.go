@@ -9,15 +9,19 @@ import (
 	"sync/atomic"
 	"time"
 
+	"plodwatch/analyze/store"
 	"plodwatch/ingest"
 	"plodwatch/ingest/folder"
+	"plodwatch/ingest/upload"
 	"plodwatch/schema"
 	"plodwatch/schema/streams"
 )
 
 // upCmd runs everything in one process.
 type upCmd struct {
-	Listen  string        `help:"Address for metrics and health." default:"127.0.0.1:8020" placeholder:"HOST:PORT"`
+	gateFlags
+
+	Listen  string        `help:"Address for uploads, metrics and health." default:"127.0.0.1:8020" placeholder:"HOST:PORT"`
 	Folder  string        `help:"Watch this folder; a subfolder's name is the athlete." placeholder:"DIR" type:"path"`
 	Athlete string        `help:"Whose files lie in the folder itself." default:"me" placeholder:"ID"`
 	After   string        `help:"What happens to a file that was taken: keep, move or delete." enum:"keep,move,delete" default:"keep"`
@@ -44,14 +48,18 @@ func (c *upCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	if err := checkListen(c.Listen); err != nil {
+	gateCfg, err := c.config(c.Athlete)
+	if err != nil {
+		return err
+	}
+	if err := a.checkListen(c.Listen); err != nil {
 		return err
 	}
 	if c.CheckConfig {
 		fmt.Fprintln(a.stdout, "The configuration is sound.")
 		return nil
 	}
-	listener, err := listenOutside(ctx, c.Listen)
+	listener, err := listenOutside(ctx, c.Listen, &c.gateFlags)
 	if err != nil {
 		return err
 	}
@@ -71,9 +79,13 @@ func (c *upCmd) Run(ctx context.Context, a *app) error {
 	}
 	local.stages.grace = c.Grace
 	var stopping atomic.Bool
-	outside := withLog(outsideHandler(local.reg, &stopping, local.probes()), local)
+	gate, err := local.newGate(gateCfg)
+	if err != nil {
+		return errors.Join(err, h.close(second))
+	}
+	outside := withGate(withLog(outsideHandler(local.reg, &stopping, local.probes(), gate), local), gate)
 	local.stages.start(ctx, stage{name: "http", run: func(ctx context.Context) error {
-		return serveOutside(ctx, listener, outside)
+		return serveOutside(ctx, listener, outside, c.Grace)
 	}})
 	if err := local.startAnnouncer(ctx); err != nil {
 		return errors.Join(err, h.close(second))
@@ -81,7 +93,7 @@ func (c *upCmd) Run(ctx context.Context, a *app) error {
 	if err := c.startFolder(ctx, local, cfg); err != nil {
 		return errors.Join(err, h.close(second))
 	}
-	fmt.Fprintf(a.stderr, "plodwatch is up: data in %s, %s, http://%s\n", local.dir, c.watching(), listener.Addr())
+	fmt.Fprintf(a.stderr, "plodwatch is up: data in %s, %s, %s://%s\n", local.dir, c.watching(), c.scheme(), listener.Addr())
 	failed := local.stages.wait(first)
 	stopping.Store(true)
 	if failed == nil {
@@ -171,4 +183,13 @@ func (h *localHost) probes() []probe {
 		{name: "nats", ask: func(ctx context.Context) error { return streams.Probe(ctx, h.publisher, "readyz") }},
 		{name: "disk", ask: func(context.Context) error { return h.blobs.CheckDisk() }},
 	}
+}
+
+// newGate makes the gate of this process.
+func (h *localHost) newGate(cfg upload.Config) (*upload.Gate, error) {
+	tables := func(context.Context) (*store.Store, error) { return h.st, nil }
+	return h.app.newGate(cfg, &gateParts{
+		intake: h.intake, blobs: h.blobs, conn: h.conn, ledger: storeLedger{tables},
+		records: filepath.Join(h.dir, "uploads"), reg: h.reg,
+	})
 }
