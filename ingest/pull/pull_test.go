@@ -206,6 +206,20 @@ func (r *room) messages(t *testing.T, stream string) uint64 {
 	return s.CachedInfo().State.Msgs
 }
 
+// purge empties the queues, for tests that share a room.
+func (r *room) purge(t *testing.T) {
+	t.Helper()
+	for _, name := range []string{streams.Pulls, streams.Exports, streams.Dead} {
+		s, err := r.js.Stream(t.Context(), name)
+		if err == nil {
+			err = s.Purge(t.Context())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // last returns the last message of a stream.
 func (r *room) last(t *testing.T, stream, subject string) *jetstream.RawStreamMsg {
 	t.Helper()

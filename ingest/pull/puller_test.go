@@ -185,12 +185,13 @@ func TestFiveTriesThenSetAside(t *testing.T) {
 }
 
 func TestWhichAnswersAreWorthAnotherTry(t *testing.T) {
+	r := newRoom(t, nil)
 	for status, permanent := range map[int]bool{
 		202: false, 204: true, 304: true, 400: true, 401: true, 403: true, 404: true, 408: false, 410: true, 425: false, 429: false,
 		500: false, 502: false, 503: false, 504: false,
 	} {
 		t.Run(http.StatusText(status), func(t *testing.T) {
-			r := newRoom(t, nil)
+			r.purge(t)
 			data := fit(1000)
 			var tries atomic.Int64
 			s := serve(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -408,11 +409,12 @@ func TestRulesHoldForWhatIsQueued(t *testing.T) {
 }
 
 func TestForeignMessageInTheQueueIsSetAside(t *testing.T) {
+	r := newRoom(t, nil)
 	for name, text := range map[string]string{
 		"no JSON": "x", "no address": `{"athlete":"me"}`, "no athlete": `{"url":"https://example.com/"}`, "odd tries": `{"athlete":"me","url":"https://example.com/","tried":-9}`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newRoom(t, nil)
+			r.purge(t)
 			if err := r.streams.Publish(t.Context(), streams.Message{Subject: streams.PullSubject("x"), Data: []byte(text)}); err != nil {
 				t.Fatal(err)
 			}
