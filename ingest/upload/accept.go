@@ -50,12 +50,22 @@ func (g *Gate) accept(ctx context.Context, athlete schema.AthleteID, f *file) (R
 		Athlete: athlete, Export: rc.Job.Export, ReceivedMs: rc.Job.ReceivedMs,
 		Name: clip(f.name), ExternalID: clip(f.externalID),
 	}
-	if err := g.deps.Records.Put(&record); err != nil {
+	if err := g.remember(&record, clip(f.externalID)); err != nil {
 		// The upload is taken; without its record only the names are lost.
 		g.deps.Log.WarnContext(ctx, "upload is not recorded", "error", err)
 	}
 	g.deps.Metrics.bytes.Add(float64(rc.Job.Bytes))
 	return Receipt{ID: record.ID(), Record: record, Duplicate: rc.Duplicate}, nil
+}
+
+// remember records an upload, or makes r what was recorded of it before. An
+// external id that was not known then is added.
+func (g *Gate) remember(r *Record, externalID string) error {
+	if err := g.deps.Records.Put(r); err != nil || r.ExternalID != "" || externalID == "" {
+		return err
+	}
+	r.ExternalID = externalID
+	return g.deps.Records.Amend(r)
 }
 
 // maxText bounds what a client may say beside the file, in bytes.

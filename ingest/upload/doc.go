@@ -9,6 +9,7 @@
 //	POST /api/v1/activities/create/upload    Endurain's upload
 //	POST /api/v1/import/{program}?api-key=   FitoTrack's, which cannot send headers
 //	     /dav/                               WebDAV
+//	GET  /api/openapi.yaml                   the description of all this
 //
 // No success is answered before the bytes are on stable storage and the job
 // has been acknowledged by the queue. Content decides what a file is; names

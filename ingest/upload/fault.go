@@ -46,6 +46,9 @@ type tooLargeError struct{ limit int64 }
 
 // Error names the limit.
 func (e *tooLargeError) Error() string {
+	if e.limit%(1<<20) != 0 {
+		return fmt.Sprintf("the file is larger than the limit of %d bytes", e.limit)
+	}
 	return fmt.Sprintf("the file is larger than the limit of %d MiB", e.limit>>20)
 }
 

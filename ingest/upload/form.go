@@ -14,7 +14,8 @@ import (
 // Limits of a multipart form beside the file itself.
 const (
 	maxFields = 64
-	maxHeader = 255 // of the file's name
+	maxHeader = 255       // of the file's name
+	maxBeside = 512 << 10 // of all that is not the file, with what packs it
 )
 
 // isMultipart reports whether a request brings a form with files.
@@ -73,8 +74,8 @@ func baseName(name string) string {
 }
 
 // takeForm takes the part "file" of a multipart form. It is streamed: fields
-// that come before it may bring the token, fields that come after it may still
-// bring the external id.
+// that come before it may bring the token. Fields that come after it may still
+// bring the external id; they are read before the file counts as read.
 func (g *Gate) takeForm(w http.ResponseWriter, r *http.Request, c caller, athlete string) (Receipt, error) {
 	body, err := decoded(r, r.Body)
 	if err != nil {
@@ -84,7 +85,9 @@ func (g *Gate) takeForm(w http.ResponseWriter, r *http.Request, c caller, athlet
 	if err != nil || params["boundary"] == "" {
 		return Receipt{}, refuse(http.StatusBadRequest, "content-type", "invalid", "the form has no boundary")
 	}
-	form := &form{gate: g, w: w, caller: c, athlete: athlete, parts: multipart.NewReader(body, params["boundary"])}
+	whole := &limitedReader{r: body, left: maxBeside, over: refuse(http.StatusRequestEntityTooLarge, "form", "too_large",
+		"the form is larger than the limit of 512 KiB beside its file")}
+	form := &form{gate: g, w: w, caller: c, athlete: athlete, whole: whole, parts: multipart.NewReader(whole, params["boundary"]), file: &file{}}
 	defer form.leave()
 	return form.take(r.Context())
 }
@@ -95,12 +98,11 @@ type form struct {
 	w       http.ResponseWriter
 	caller  caller
 	athlete string
+	whole   *limitedReader // under parts
 	parts   *multipart.Reader
 	left    func() // ends the upload of a caller who was named in the form
-
-	externalID string
-	rc         Receipt
-	taken      bool
+	count   int    // of parts so far
+	file    *file
 }
 
 func (f *form) leave() {
@@ -110,42 +112,55 @@ func (f *form) leave() {
 }
 
 func (f *form) take(ctx context.Context) (Receipt, error) {
-	for n := 0; ; n++ {
-		part, err := f.parts.NextPart()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return Receipt{}, asBodyError(err)
-		}
-		if n == maxFields {
-			return Receipt{}, refuse(http.StatusBadRequest, "form", "too_many", "the form has too many fields")
-		}
-		if err := f.part(ctx, part); err != nil {
-			return Receipt{}, err
-		}
+	part, err := f.untilFile()
+	if err != nil {
+		return Receipt{}, err
 	}
-	if !f.taken {
-		if !f.caller.known() {
-			return Receipt{}, errNoToken()
-		}
+	if !f.caller.known() {
+		return Receipt{}, errNoToken()
+	}
+	if part == nil {
 		return Receipt{}, refuse(http.StatusBadRequest, "file", "missing", `the form has no part "file"`)
 	}
-	if f.rc.Record.ExternalID == "" && f.externalID != "" {
-		f.rc.Record.ExternalID = f.externalID
-		if err := f.gate.deps.Records.Amend(&f.rc.Record); err != nil {
-			f.gate.deps.Log.WarnContext(ctx, "upload is not recorded", "error", err)
-		}
+	owner, err := f.gate.athleteOr(f.caller, f.athlete)
+	if err != nil {
+		return Receipt{}, err
 	}
-	announce(f.w, &f.rc)
-	return f.rc, nil
+	f.whole.left += f.gate.cfg.MaxBytes // the file itself has its own limit
+	f.file.name, f.file.body = baseName(part.FileName()), &partBody{part: part, form: f}
+	rc, err := f.gate.accept(ctx, owner, f.file)
+	if err != nil {
+		return Receipt{}, err
+	}
+	announce(f.w, &rc)
+	return rc, nil
 }
 
-// part reads one part of the form.
-func (f *form) part(ctx context.Context, part *multipart.Part) error {
-	if name := part.FormName(); name == "file" || part.FileName() != "" {
-		return f.file(ctx, part)
+// untilFile reads the form's fields until there is a file, or to the form's
+// end, and then returns nil.
+func (f *form) untilFile() (*multipart.Part, error) {
+	for {
+		part, err := f.parts.NextPart()
+		if err == io.EOF { //nolint:errorlint // one that is wrapped is a form without its end
+			return nil, nil
+		}
+		if err != nil {
+			return nil, asBodyError(err)
+		}
+		if f.count++; f.count > maxFields {
+			return nil, refuse(http.StatusBadRequest, "form", "too_many", "the form has too many fields")
+		}
+		if part.FormName() == "file" || part.FileName() != "" {
+			return part, nil
+		}
+		if err := f.field(part); err != nil {
+			return nil, err
+		}
 	}
+}
+
+// field reads a field of the form.
+func (f *form) field(part *multipart.Part) error {
 	data, err := io.ReadAll(io.LimitReader(part, maxText+1))
 	if err != nil {
 		return asBodyError(err)
@@ -157,7 +172,7 @@ func (f *form) part(ctx context.Context, part *multipart.Part) error {
 	case "access_token":
 		return f.signIn(value)
 	case "external_id":
-		f.externalID = value
+		f.file.externalID = value
 	}
 	return nil
 }
@@ -180,34 +195,39 @@ func (f *form) signIn(secret string) error {
 	return nil
 }
 
-func (f *form) file(ctx context.Context, part *multipart.Part) error {
-	if !f.caller.known() {
-		return errNoToken()
-	}
-	if f.taken {
-		return refuse(http.StatusBadRequest, "file", "too_many", "one file an upload; a zip may hold many")
-	}
-	owner, err := f.gate.athleteOr(f.caller, f.athlete)
-	if err != nil {
-		return err
-	}
-	f.rc, err = f.gate.accept(ctx, owner, &file{
-		name: baseName(part.FileName()), externalID: f.externalID, body: &partBody{part},
-	})
-	f.taken = err == nil
-	return err
+// partBody is the form's file. It ends only when the form does: a file whose
+// form is cut off, or holds another one, is not taken.
+type partBody struct {
+	part *multipart.Part
+	form *form
+	end  error // what ended it
 }
-
-// partBody makes the errors of a part the client's.
-type partBody struct{ part *multipart.Part }
 
 // Read reads some of the part.
 func (p *partBody) Read(b []byte) (int, error) {
-	n, err := p.part.Read(b)
-	if err != nil && err != io.EOF { //nolint:errorlint // io.Reader's own sentinel is never wrapped
-		err = asBodyError(err)
+	if p.end != nil {
+		return 0, p.end
 	}
-	return n, err
+	n, err := p.part.Read(b)
+	switch {
+	case err == io.EOF: //nolint:errorlint // io.Reader's own sentinel is never wrapped
+		p.end = p.form.finish()
+	case err != nil:
+		p.end = asBodyError(err)
+	}
+	return n, p.end
+}
+
+// finish reads what comes after the file. It returns io.EOF when that is well.
+func (f *form) finish() error {
+	another, err := f.untilFile()
+	switch {
+	case err != nil:
+		return err
+	case another != nil:
+		return refuse(http.StatusBadRequest, "file", "too_many", "one file an upload; a zip may hold many")
+	}
+	return io.EOF
 }
 
 // asBodyError makes a fault of a form the client's.
@@ -217,5 +237,5 @@ func asBodyError(err error) error {
 	if errors.As(err, &f) || errors.As(err, &body) {
 		return err
 	}
-	return &bodyError{err}
+	return &bodyError{unexpected(err)}
 }

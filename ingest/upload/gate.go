@@ -74,6 +74,7 @@ type Gate struct {
 	cfg     Config
 	deps    Deps
 	callers callers
+	doors   []string // patterns of all doors, for the tests
 	handler http.Handler
 }
 
@@ -101,7 +102,11 @@ func New(cfg Config, deps Deps) (*Gate, error) {
 		return nil, fmt.Errorf("make gate: %w", err)
 	}
 	g := &Gate{cfg: cfg, deps: deps, callers: newCallers(cfg, deps.Now)}
-	g.handler = http.NewCrossOriginProtection().Handler(g.routes())
+	sameSite := http.NewCrossOriginProtection()
+	sameSite.SetDenyHandler(g.serve("cross_site", options{open: true}, func(http.ResponseWriter, *http.Request, caller) error {
+		return refuse(http.StatusForbidden, "origin", "forbidden", "pages of other sites may not have a browser send this")
+	}))
+	g.handler = sameSite.Handler(g.routes())
 	return g, nil
 }
 
@@ -115,9 +120,11 @@ func Paths() []string { return []string{"/api/", "/dav/"} }
 
 func (g *Gate) routes() http.Handler {
 	mux := http.NewServeMux()
-	add := func(pattern, name string, o options, d door) {
-		mux.Handle(pattern, g.serve(name, o, d))
+	handle := func(pattern string, h http.Handler) {
+		g.doors = append(g.doors, pattern)
+		mux.Handle(pattern, h)
 	}
+	add := func(pattern, name string, o options, d door) { handle(pattern, g.serve(name, o, d)) }
 	takes, looks := options{uploads: true}, options{}
 	add("POST /api/v3/uploads", "strava_upload", takes, g.stravaUpload)
 	add("GET /api/v3/uploads/{id}", "strava_status", looks, g.stravaStatus)
@@ -127,8 +134,9 @@ func (g *Gate) routes() http.Handler {
 	add("POST /api/v1/activities/create/upload", "endurain_upload", takes, g.endurainUpload)
 	add("POST /api/v1/import/{program}", "import", options{uploads: true, keyInQuery: true}, g.importUpload)
 	if g.deps.Hook != nil {
-		mux.Handle("POST /api/v1/hooks/files", g.watch("hook", g.deps.Hook))
+		handle("POST /api/v1/hooks/files", g.watch("hook", g.deps.Hook))
 	}
+	add("GET /api/openapi.yaml", "openapi", options{open: true}, describe)
 	add("/api/", "unknown", options{open: true}, func(http.ResponseWriter, *http.Request, caller) error {
 		return refuse(http.StatusNotFound, "path", "not found", "there is nothing at this path; GET /api/openapi.yaml lists what there is")
 	})
@@ -179,6 +187,5 @@ func (g *Gate) enter(w http.ResponseWriter, r *http.Request, o options, d door) 
 	if err := g.deps.Ready(r.Context()); err != nil {
 		return err
 	}
-	g.guardBody(w, r)
 	return d(w, r, c)
 }

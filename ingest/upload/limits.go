@@ -86,11 +86,18 @@ func (g *Gate) mayUpload(w http.ResponseWriter, c caller) (leave func(), err err
 	return leave, nil
 }
 
-// guardBody lets the body of a request come only as fast as it must.
+// guardBody lets the body of a request come only as fast as it must. Of a body
+// that nobody reads the server waits for the rest before it answers: it may
+// wait for it as long as for one byte of those that are read.
 func (g *Gate) guardBody(w http.ResponseWriter, r *http.Request) {
+	if r.Body == nil || r.Body == http.NoBody {
+		return
+	}
+	conn := http.NewResponseController(w)
+	began := time.Now()
+	_ = conn.SetReadDeadline(began.Add(g.cfg.Stall)) // fails again when the body is read
 	r.Body = &pacedBody{
-		ReadCloser: r.Body, conn: http.NewResponseController(w), began: time.Now(),
-		stall: g.cfg.Stall, perSecond: g.cfg.MinBytesPerSecond,
+		ReadCloser: r.Body, conn: conn, began: began, stall: g.cfg.Stall, perSecond: g.cfg.MinBytesPerSecond,
 	}
 }
 
@@ -118,7 +125,12 @@ func (b *pacedBody) Read(p []byte) (int, error) {
 	}
 	n, err := b.ReadCloser.Read(p)
 	b.read += int64(n)
-	if err != nil && err != io.EOF { //nolint:errorlint // io.Reader's own sentinel is never wrapped
+	switch {
+	case err == io.EOF: //nolint:errorlint // io.Reader's own sentinel is never wrapped
+		// From here on the server reads only to notice that the client is
+		// gone. A deadline that passes meanwhile would look the same.
+		_ = b.conn.SetReadDeadline(time.Time{})
+	case err != nil:
 		err = &bodyError{err}
 	}
 	return n, err
@@ -126,13 +138,13 @@ func (b *pacedBody) Read(p []byte) (int, error) {
 
 // limitedReader fails when there is more than its limit.
 type limitedReader struct {
-	r     io.Reader
-	limit int64
-	left  int64
+	r    io.Reader
+	left int64
+	over error
 }
 
 func limited(r io.Reader, limit int64) *limitedReader {
-	return &limitedReader{r: r, limit: limit, left: limit}
+	return &limitedReader{r: r, left: limit, over: &tooLargeError{limit: limit}}
 }
 
 // Read reads until the limit; one byte more is an error.
@@ -142,7 +154,7 @@ func (l *limitedReader) Read(p []byte) (int, error) {
 	}
 	n, err := l.r.Read(p)
 	if int64(n) > l.left {
-		return 0, &tooLargeError{limit: l.limit}
+		return 0, l.over
 	}
 	l.left -= int64(n)
 	return n, err

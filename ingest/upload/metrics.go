@@ -45,6 +45,7 @@ func (g *Gate) watch(route string, next http.Handler) http.Handler {
 		began := time.Now()
 		g.deps.Metrics.under.Inc()
 		seen := &seenWriter{ResponseWriter: w}
+		g.guardBody(seen, r)
 		defer func() { //nolint:contextcheck // the request is at hand
 			g.deps.Metrics.under.Dec()
 			took := time.Since(began)
