@@ -23,7 +23,7 @@ import (
 func natsServer(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	binary, err := build(filepath.Join(dir, "nats-server"), "github.com/nats-io/nats-server/v2")
+	binary, err := e2e.nats()
 	if err != nil {
 		t.Fatal(err)
 	}

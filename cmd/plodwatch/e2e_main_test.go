@@ -30,6 +30,7 @@ const patience = 2 * time.Minute
 type shared struct {
 	dir    string
 	binary func() (string, error)
+	nats   func() (string, error) // the server of the nats-server module
 	corpus func() ([]truth, error)
 }
 
@@ -56,6 +57,9 @@ func testMain(m *testing.M) int {
 	e2e = shared{
 		dir:    dir,
 		binary: sync.OnceValues(func() (string, error) { return build(filepath.Join(dir, "plodwatch"), ".") }),
+		nats: sync.OnceValues(func() (string, error) {
+			return build(filepath.Join(dir, "nats-server"), "github.com/nats-io/nats-server/v2")
+		}),
 		corpus: sync.OnceValues(func() ([]truth, error) { return writeCorpus(filepath.Join(dir, "corpus"), 24, 8) }),
 	}
 	return m.Run()
