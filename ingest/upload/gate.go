@@ -137,10 +137,13 @@ func (g *Gate) routes() http.Handler {
 		handle("POST /api/v1/hooks/files", g.watch("hook", g.deps.Hook))
 	}
 	add("GET /api/openapi.yaml", "openapi", options{open: true}, describe)
+	dav := newDAVDoor(g)
+	add("PUT "+davPrefix+"/", "dav_put", takes, dav.put)
+	add(davPrefix+"/", "dav", looks, dav.other)
 	add("/api/", "unknown", options{open: true}, func(http.ResponseWriter, *http.Request, caller) error {
 		return refuse(http.StatusNotFound, "path", "not found", "there is nothing at this path; GET /api/openapi.yaml lists what there is")
 	})
-	return mux
+	return Tidy(mux)
 }
 
 // door is one way in. The error it returns is answered as a fault.
