@@ -20,6 +20,7 @@ import (
 	"plodwatch/ingest"
 	"plodwatch/ingest/blobs"
 	"plodwatch/ingest/jobs"
+	"plodwatch/ingest/pull"
 	"plodwatch/ingest/upload"
 	"plodwatch/schema"
 	"plodwatch/schema/streams"
@@ -150,6 +151,7 @@ func ledgerFault(err error) error {
 // gateCmd is the gate as a process of its own.
 type gateCmd struct {
 	gateFlags
+	hookFlags
 
 	Listen  string        `help:"Address for uploads, metrics and health." default:"127.0.0.1:8020" placeholder:"HOST:PORT"`
 	Athlete string        `help:"Whose files come without a token, from this machine." default:"me" placeholder:"ID"`
@@ -165,7 +167,9 @@ plodwatch. Several gates may run at once. They share a directory for the files (
 with the workers. What became of an upload is asked of --clickhouse, or else of the
 plodwatch that holds the data directory. plodwatch up has the gate built in.
 
-Tokens are made with plodwatch token add; without any only this machine is served.
+Tokens are made with plodwatch token add; without any only this machine is served. With
+the --hook flags it takes signed messages, too; the files are downloaded by a plodwatch up
+with the same flags.
 
 Examples:
   plodwatch gate --nats nats://10.0.0.5:4222 --data /srv/plodwatch
@@ -175,6 +179,10 @@ Examples:
 // Run serves until a signal.
 func (c *gateCmd) Run(ctx context.Context, a *app) error {
 	cfg, err := c.config(c.Athlete)
+	if err != nil {
+		return err
+	}
+	hook, err := c.hookConfig()
 	if err != nil {
 		return err
 	}
@@ -196,7 +204,7 @@ func (c *gateCmd) Run(ctx context.Context, a *app) error {
 	first, second, stop := signals(ctx)
 	defer stop()
 	g := &gateProcess{app: a, stages: newStages(a.log, c.Grace)}
-	if err := g.open(cfg); err != nil {
+	if err := g.open(cfg, hook); err != nil {
 		return errors.Join(err, g.close(second))
 	}
 	g.stages.start(ctx, stage{name: "http", run: func(ctx context.Context) error {
@@ -222,7 +230,7 @@ type gateProcess struct {
 	gate      *upload.Gate
 }
 
-func (g *gateProcess) open(cfg upload.Config) error {
+func (g *gateProcess) open(cfg upload.Config, hookCfg *pull.HookConfig) error {
 	var err error
 	if g.dir, err = g.app.dataDir(); err != nil {
 		return err
@@ -248,10 +256,14 @@ func (g *gateProcess) open(cfg upload.Config) error {
 	if err != nil {
 		return err
 	}
+	hook, err := g.app.newHook(hookCfg, g.publisher, pull.NewMetrics(g.reg))
+	if err != nil {
+		return err
+	}
 	g.tables = &lazyStore{app: g.app, dir: g.dir}
 	g.gate, err = g.app.newGate(cfg, &gateParts{
 		intake: intake, blobs: g.blobs, conn: g.conn, ledger: storeLedger{g.tables.open},
-		records: filepath.Join(g.dir, "uploads"), reg: g.reg,
+		records: filepath.Join(g.dir, "uploads"), hook: hook, reg: g.reg,
 	})
 	return err
 }

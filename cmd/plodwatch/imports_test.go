@@ -36,6 +36,8 @@ var mayImport = map[string][]string{
 	"ingest/blobs":            {"schema", "ingest"},
 	"ingest/jobs":             {"schema", "schema/wire", "schema/streams", "ingest"},
 	"ingest/folder":           {"schema", "ingest"},
+	"ingest/inbox":            {"schema", "schema/streams", "ingest"},
+	"ingest/pull":             {"schema", "schema/streams", "ingest"},
 	"ingest/upload":           {"schema", "ingest", "ingest/tokens"},
 	"ingest/tokens":           {"schema"},
 	"analyze/periods":         {"schema", "analyze/intensity"},

@@ -49,6 +49,7 @@ type cli struct {
 	Up          upCmd          `cmd:"" help:"Run everything in one process: watched folder, workers, analyzer and HTTP."`
 	Gate        gateCmd        `cmd:"" help:"Take uploads as a process of its own, for workers elsewhere."`
 	Import      importCmd      `cmd:"" help:"Take files, folders and archives in and wait until they are analyzed."`
+	Push        pushCmd        `cmd:"" help:"Hand files to a running plodwatch, by NATS or here, and print the receipts."`
 	Check       checkCmd       `cmd:"" help:"Show what files hold and their intensity; stores nothing."`
 	Sessions    sessionsCmd    `cmd:"" help:"List sessions with their intensity."`
 	Session     sessionCmd     `cmd:"" help:"Show one session."`

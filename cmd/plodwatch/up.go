@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"path/filepath"
 	"sync/atomic"
 	"time"
@@ -20,6 +21,7 @@ import (
 // upCmd runs everything in one process.
 type upCmd struct {
 	gateFlags
+	hookFlags
 
 	Listen  string        `help:"Address for uploads, metrics and health." default:"127.0.0.1:8020" placeholder:"HOST:PORT"`
 	Folder  string        `help:"Watch this folder; a subfolder's name is the athlete." placeholder:"DIR" type:"path"`
@@ -52,6 +54,10 @@ func (c *upCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
+	hookCfg, err := c.hookConfig()
+	if err != nil {
+		return err
+	}
 	if err := a.checkListen(c.Listen); err != nil {
 		return err
 	}
@@ -79,7 +85,11 @@ func (c *upCmd) Run(ctx context.Context, a *app) error {
 	}
 	local.stages.grace = c.Grace
 	var stopping atomic.Bool
-	gate, err := local.newGate(gateCfg)
+	hook, err := local.startHook(ctx, hookCfg)
+	if err != nil {
+		return errors.Join(err, h.close(second))
+	}
+	gate, err := local.newGate(gateCfg, hook)
 	if err != nil {
 		return errors.Join(err, h.close(second))
 	}
@@ -88,6 +98,9 @@ func (c *upCmd) Run(ctx context.Context, a *app) error {
 		return serveOutside(ctx, listener, outside, c.Grace)
 	}})
 	if err := local.startAnnouncer(ctx); err != nil {
+		return errors.Join(err, h.close(second))
+	}
+	if err := local.startInbox(ctx); err != nil {
 		return errors.Join(err, h.close(second))
 	}
 	if err := c.startFolder(ctx, local, cfg); err != nil {
@@ -185,11 +198,11 @@ func (h *localHost) probes() []probe {
 	}
 }
 
-// newGate makes the gate of this process.
-func (h *localHost) newGate(cfg upload.Config) (*upload.Gate, error) {
+// newGate makes the gate of this process. The hook may be nil.
+func (h *localHost) newGate(cfg upload.Config, hook http.Handler) (*upload.Gate, error) {
 	tables := func(context.Context) (*store.Store, error) { return h.st, nil }
 	return h.app.newGate(cfg, &gateParts{
 		intake: h.intake, blobs: h.blobs, conn: h.conn, ledger: storeLedger{tables},
-		records: filepath.Join(h.dir, "uploads"), reg: h.reg,
+		records: filepath.Join(h.dir, "uploads"), hook: hook, reg: h.reg,
 	})
 }
