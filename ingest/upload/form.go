@@ -1,6 +1,7 @@
 package upload
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -87,7 +88,11 @@ func (g *Gate) takeForm(w http.ResponseWriter, r *http.Request, c caller, athlet
 	}
 	whole := &limitedReader{r: body, left: maxBeside, over: refuse(http.StatusRequestEntityTooLarge, "form", "too_large",
 		"the form is larger than the limit of 512 KiB beside its file")}
-	form := &form{gate: g, w: w, caller: c, athlete: athlete, whole: whole, parts: multipart.NewReader(whole, params["boundary"]), file: &file{}}
+	end := &endSeeker{r: whole, end: []byte("--" + params["boundary"] + "--")}
+	form := &form{
+		gate: g, w: w, caller: c, athlete: athlete, file: &file{},
+		whole: whole, end: end, parts: multipart.NewReader(end, params["boundary"]),
+	}
 	defer form.leave()
 	return form.take(r.Context())
 }
@@ -98,7 +103,8 @@ type form struct {
 	w       http.ResponseWriter
 	caller  caller
 	athlete string
-	whole   *limitedReader // under parts
+	whole   *limitedReader // under end
+	end     *endSeeker     // under parts
 	parts   *multipart.Reader
 	left    func() // ends the upload of a caller who was named in the form
 	count   int    // of parts so far
@@ -141,7 +147,7 @@ func (f *form) take(ctx context.Context) (Receipt, error) {
 func (f *form) untilFile() (*multipart.Part, error) {
 	for {
 		part, err := f.parts.NextPart()
-		if err == io.EOF { //nolint:errorlint // one that is wrapped is a form without its end
+		if errors.Is(err, io.EOF) && f.end.seen {
 			return nil, nil
 		}
 		if err != nil {
@@ -228,6 +234,26 @@ func (f *form) finish() error {
 		return refuse(http.StatusBadRequest, "file", "too_many", "one file an upload; a zip may hold many")
 	}
 	return io.EOF
+}
+
+// endSeeker notices whether a form comes to its end. multipart.Reader says
+// io.EOF also of a form that is cut off where a part begins.
+type endSeeker struct {
+	r    io.Reader
+	end  []byte
+	last []byte // what has been read and may hold the end's beginning
+	seen bool
+}
+
+// Read reads some of the form.
+func (s *endSeeker) Read(p []byte) (int, error) {
+	n, err := s.r.Read(p)
+	if !s.seen {
+		s.last = append(s.last, p[:n]...)
+		s.seen = bytes.Contains(s.last, s.end)
+		s.last = append(s.last[:0], s.last[max(0, len(s.last)-len(s.end)+1):]...)
+	}
+	return n, err
 }
 
 // asBodyError makes a fault of a form the client's.
