@@ -11,8 +11,9 @@ import (
 	"plodwatch/schema"
 )
 
-// Version grows whenever the same sessions would give other days than before.
-const Version uint32 = 2
+// Version grows whenever the same sessions would give other days than before, or
+// more is kept beside them.
+const Version uint32 = 3
 
 // TailDays is for how many days after the last session there are days.
 const TailDays = 28

@@ -288,3 +288,15 @@ func TestWindowsAgainstADirectComputation(t *testing.T) {
 		}
 	}
 }
+
+// TestCandidates by hand: four peaks of 194, 190, 191 and 192 bpm, and one
+// session without.
+func TestCandidates(t *testing.T) {
+	used := 190.0
+	peaks := []signs.Peak{{Observed: 194, Used: &used}, {Observed: 190, Used: &used}, {Used: &used}, {Observed: 191, Rises: true}, {Observed: 192}}
+	got := signs.Candidates(peaks)
+	want := []signs.Candidate{{Index: 0, SupportedBy: 2}, {Index: 4, SupportedBy: 3}}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}

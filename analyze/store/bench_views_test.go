@@ -3,6 +3,8 @@ package store_test
 import (
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,8 +19,8 @@ const (
 	teamInserts  = 40  // the engine in this process has little memory for them
 )
 
-// BenchmarkViews asks each view over days and weeks about one athlete of 1,000
-// with 300 sessions each, and those meant for it about all of them. Its limit,
+// BenchmarkViews asks each view about one athlete of 1,000 with 300 sessions and
+// two years of daily log each, and those meant for it about all of them. Its limit,
 // in the same run, is the cheapest question there is: SELECT 1.
 func BenchmarkViews(b *testing.B) {
 	engine := openEngine(b)
@@ -39,19 +41,26 @@ func BenchmarkViews(b *testing.B) {
 	if err != nil || made != teamAthletes {
 		b.Fatalf("the days of %d athletes were made: %v", made, err)
 	}
+	writeBooks(b, s)
+	if made, err := s.RefreshSigns(b.Context(), athletes, time.Now()); err != nil || made != teamAthletes {
+		b.Fatalf("the signs of %d athletes were made: %v", made, err)
+	}
 	limit := leastTime(b, s)
-	for _, view := range []string{
-		"athlete_days", "load_daily", "rolling_intensity", "weekly_intensity", "athlete_weeks", "easy_day_violations", "who_needs_a_call",
-	} {
-		b.Run(view+"/one", func(b *testing.B) {
-			askFor(b, limit, func() error {
-				return s.Conn().Exec(b.Context(), "SELECT * FROM "+view+" WHERE athlete_id = 'athlete0042' FORMAT Null")
-			})
+	asking := func(name, sql string) {
+		b.Run(name, func(b *testing.B) {
+			askFor(b, limit, func() error { return s.Conn().Exec(b.Context(), sql+" FORMAT Null") })
 		})
 	}
-	b.Run("who_needs_a_call/all", func(b *testing.B) {
-		askFor(b, limit, func() error { return s.Conn().Exec(b.Context(), "SELECT * FROM who_needs_a_call FORMAT Null") })
-	})
+	for _, view := range []string{
+		"sessions", "intensity", "athlete_settings", "session_plans", "athlete_days", "load_daily", "rolling_intensity", "weekly_intensity",
+		"athlete_weeks", "easy_day_violations", "athlete_now", "who_needs_a_call", "log_days", "signal_days", "warnings", "daily_log",
+		"hr_max_candidates", "returns", "return_to_run_sessions", "return_to_run",
+	} {
+		asking(view+"/one", "SELECT * FROM "+view+" WHERE athlete_id = 'athlete0042'")
+	}
+	for view, which := range whatCoachesAsk() {
+		asking(view+"/all", "SELECT * FROM "+view+which)
+	}
 	b.Run("refresh_whole/all", func(b *testing.B) {
 		askFor(b, limit, func() error { _, err := s.RefreshDays(b.Context(), athletes); return err })
 	})
@@ -62,6 +71,17 @@ func BenchmarkViews(b *testing.B) {
 				WHERE athlete_id = 'athlete0042' ORDER BY session_id LIMIT 1`), refreshOne(b, s))
 		})
 	})
+}
+
+// whatCoachesAsk is what a coach asks of all athletes at once.
+func whatCoachesAsk() map[string]string {
+	return map[string]string{
+		"who_needs_a_call":  "",
+		"hr_max_candidates": "",
+		"returns":           "",
+		"return_to_run":     " WHERE week_from <= today() AND week_to >= today()",
+		"warnings":          " WHERE day > today() - 7",
+	}
 }
 
 func refreshOne(b *testing.B, s *store.Store) error {
@@ -117,17 +137,17 @@ func train(b *testing.B, s *store.Store) {
 			arrayMap(i -> toInt64(if(i BETWEEN 20 AND 40, intDiv(t, 21), 0)), range(1, 46)) AS speed
 		SELECT athlete, id, hex(SHA256(toString(number))), 'fit', h, 3600, if(kind %% 5 = 0, 'cycling', 'running'),
 			toDateTime64(day, 3, 'UTC') + 28800, toDateTime64(day, 3, 'UTC') + 28800 + t / 1000, 'file', day, t, arraySum(hr), t, hr, speed,
-			t / 1000 * 3, 140, 170, 180, if(kind %% 3 = 0, 5, NULL), 'watch', 2, 17592186044416 + number ` + from
+			t / 1000 * 3, 140, 170, if(kind %% 33 = 7, 195, 180), if(kind %% 3 = 0, 5, NULL), 'watch', 2, 17592186044416 + number ` + from
 	intensity := `INSERT INTO intensity_versions (athlete_id, session_id, settings_id, hr_max, hr_max_source, zone_model, vt1, vt2,
 			threshold_source, low_ms, moderate_ms, high_ms, session_class, trimp, edwards, lucia, verdict, rules_version,
 			longest_over_vt1_ms, efforts, near_vt1_ms, near_vt1_m, over_vt1_moving_ms, over_vt1_m, threshold_pace, pace_low_ms,
-			pace_moderate_ms, pace_high_ms, version)
+			pace_moderate_ms, pace_high_ms, cap_bpm, over_cap_ms, longest_over_cap_ms, cap_ok, version)
 		WITH ` + session + `
 		SELECT athlete, id, '0123456789abcdef', 190, 'setting', 'hrmax5', 155.8, 165.3, 'hrmax_percent',
 			intDiv(t * (100 - kind %% 40), 100), intDiv(t * (kind %% 20), 100), t - intDiv(t * (100 - kind %% 40), 100) - intDiv(t * (kind %% 20), 100),
 			multiIf(kind %% 4 = 0, 'hard', kind %% 4 = 1, 'moderate', 'easy'), t / 40000, t / 30000, t / 50000, 'ok', 2,
 			300000, kind %% 5, 600000, 1700, 300000, 900, 270, intDiv(t * 80, 100), intDiv(t * 15, 100), intDiv(t * 5, 100),
-			17592186044416 + number ` + from
+			114, if(kind %% 8 = 0, 300000, 0), if(kind %% 8 = 0, 200000, 0), kind %% 8 != 0, 17592186044416 + number ` + from
 	for _, statement := range []string{sessions, intensity} {
 		for part := range teamInserts {
 			sql := fmt.Sprintf(statement, teamSessions, teamAthletes*teamSessions, teamInserts, part)
@@ -147,5 +167,34 @@ func waitForMerges(b *testing.B, s *store.Store) {
 		if err := s.Conn().QueryRow(b.Context(), "SELECT count() FROM system.merges").Scan(&merges); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// writeBooks writes two years of everybody's daily log, settings and plans,
+// and lets every tenth return to running: ten weeks ago, and six weeks ago
+// into the next phase.
+func writeBooks(b *testing.B, s *store.Store) {
+	b.Helper()
+	const athlete = "concat('athlete', leftPad(toString(%s), 4, '0'))"
+	name := func(number string) string { return fmt.Sprintf(athlete, number) }
+	statements := []string{
+		`INSERT INTO athlete_settings_versions (athlete_id, valid_from, hr_max, hr_rest, version)
+			SELECT ` + name("number") + `, today() - 800, 190, 48, 1 FROM numbers(%[1]d)`,
+		`INSERT INTO session_plans_versions (athlete_id, day, intent, source, version)
+			SELECT ` + name("number % %[1]d") + `, today() - 9 * intDiv(number, %[1]d), if(number % 3 = 0, 'hard', 'easy'), 'csv', 1 FROM numbers(80 * %[1]d)`,
+		`INSERT INTO returns_versions (athlete_id, from_day, protocol, phase, version)
+			SELECT ` + name("2 + 10 * (number % 100)") + `, today() - if(number < 100, 70, 42), 'overtraining', if(number < 100, 2, 3), 1 FROM numbers(200)`,
+	}
+	for part := range teamInserts {
+		statements = append(statements, fmt.Sprintf(`INSERT INTO daily_log_versions (athlete_id, day, entry, source, resting_hr, hrv, sleep_h, energy, energy_as_written, version)
+			SELECT `+name("number")+`, today() - d, cityHash64(number, d), 'csv', 46 + cityHash64(number, d) %% 6, 60 + cityHash64(number, d) %% 20,
+				6 + cityHash64(number, d) %% 3, 2 + cityHash64(number, d) %% 3, 'good', 1
+			FROM numbers(%d) ARRAY JOIN range(730) AS d WHERE number %% %d = %d SETTINGS max_threads = 1, max_block_size = 64`, teamAthletes, teamInserts, part))
+	}
+	for _, sql := range statements {
+		if err := s.Conn().Exec(b.Context(), strings.ReplaceAll(sql, "%[1]d", strconv.Itoa(teamAthletes))); err != nil {
+			b.Fatal(err)
+		}
+		waitForMerges(b, s)
 	}
 }

@@ -149,6 +149,7 @@ func (s *Store) makeDays(ctx context.Context, of inputs, now time.Time) error {
 // dayInputs are an athlete's sessions in the order of their start.
 type dayInputs struct {
 	sessions []periods.Session
+	peaks    []peak
 	lastID   uuid.UUID
 	lastMs   int64
 }
@@ -161,7 +162,7 @@ func (s *Store) daySessions(ctx context.Context, athletes []schema.AthleteID) (m
 		return nil, err
 	}
 	rows, err := s.conn.Query(ctx, `SELECT athlete_id, session_id, started_at, local_day, elapsed_ms - paused_ms, moving_ms, classified_ms,
-			distance_m, toFloat64(rpe)
+			distance_m, toFloat64(rpe), sport, observed_hr_max, hasAny(signal_flags, ['stuck_hr', 'cadence_lock'])
 		FROM sessions_versions FINAL
 		WHERE athlete_id IN {athletes:Array(String)} AND isNull(duplicate_of)
 		ORDER BY athlete_id, started_at, session_id`)
@@ -180,14 +181,20 @@ func (s *Store) daySessions(ctx context.Context, athletes []schema.AthleteID) (m
 			ms      int64
 			day     time.Time
 			x       periods.Session
+			top     peak
+			flagged uint8
 		)
-		if err := rows.Scan(&athlete, &id, &ms, &day, &x.TimerMs, &x.MovingMs, &x.ClassifiedMs, &x.DistanceM, &x.RPE); err != nil {
+		if err := rows.Scan(&athlete, &id, &ms, &day, &x.TimerMs, &x.MovingMs, &x.ClassifiedMs, &x.DistanceM, &x.RPE,
+			&top.sport, &top.Observed, &flagged); err != nil {
 			return nil, err
 		}
 		x.Day = dayOf(day)
-		judged[sessionOf{athlete, id}].addTo(&x)
+		of := judged[sessionOf{athlete, id}]
+		of.addTo(&x)
+		top.id, top.day, top.doubtful = id, day, flagged != 0
+		top.judge(of)
 		in := all[schema.AthleteID(athlete)]
-		in.sessions, in.lastID, in.lastMs = append(in.sessions, x), id, ms
+		in.sessions, in.peaks, in.lastID, in.lastMs = append(in.sessions, x), append(in.peaks, top), id, ms
 	}
 	return all, rows.Err()
 }
@@ -215,6 +222,8 @@ type dayIntensity struct {
 	Trimp          *float64  `ch:"trimp"`
 	Edwards        *float64  `ch:"edwards"`
 	Lucia          *float64  `ch:"lucia"`
+	HRMax          *float64  `ch:"hr_max"`
+	HRMaxSource    string    `ch:"hr_max_source"`
 }
 
 func (s *Store) dayIntensities(ctx context.Context) (map[sessionOf]*dayIntensity, error) {

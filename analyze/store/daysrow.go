@@ -5,8 +5,6 @@ import (
 	"math/bits"
 	"time"
 
-	"github.com/google/uuid"
-
 	"plodwatch/analyze/periods"
 	"plodwatch/schema"
 )
@@ -173,78 +171,4 @@ func hashText(s string) uint64 {
 		h = (h ^ uint64(s[i])) * 1099511628211
 	}
 	return bits.RotateLeft64(h, 32)
-}
-
-// spanRow is a row of athlete_spans_versions.
-type spanRow struct {
-	AthleteID           string      `ch:"athlete_id"`
-	FirstDay            time.Time   `ch:"first_day"`
-	LastDay             time.Time   `ch:"last_day"`
-	LastSessionID       uuid.UUID   `ch:"last_session_id"`
-	LastStartedAt       int64       `ch:"last_started_at"`
-	Sessions            uint64      `ch:"sessions"`
-	Sessions28d         []uint32    `ch:"sessions_28d"`
-	TimerMs28d          []int64     `ch:"timer_ms_28d"`
-	LowShare28d         []*float64  `ch:"low_share_28d"`
-	EasySessionShare28d []*float64  `ch:"easy_session_share_28d"`
-	HardSessions28d     []uint32    `ch:"hard_sessions_28d"`
-	Verdict28d          []string    `ch:"verdict_28d"`
-	Reason28d           []string    `ch:"reason_28d"`
-	CTL                 []*float64  `ch:"ctl"`
-	ATL                 []*float64  `ch:"atl"`
-	TSB                 []*float64  `ch:"tsb"`
-	Monotony            []*float64  `ch:"monotony"`
-	DoubtfulDay         []time.Time `ch:"doubtful_day"`
-	DoubtfulOverEasy    []uint32    `ch:"doubtful_over_easy"`
-	DoubtfulDrifted     []uint32    `ch:"doubtful_drifted"`
-	Inputs              uint64      `ch:"inputs"`
-	DaysVersion         uint32      `ch:"days_version"`
-	Version             uint64      `ch:"version"`
-}
-
-// addSessions fills the first and the last session, of those in from, and what
-// follows from the days.
-func (row *spanRow) addSessions(from *dayInputs, days []periods.Day) {
-	row.FirstDay, row.LastDay = dayTime(days[0].Day), dayTime(days[len(days)-1-periods.TailDays].Day)
-	row.LastSessionID, row.LastStartedAt = from.lastID, from.lastMs
-	row.Sessions = uint64(len(from.sessions))
-	row.addDays(days)
-}
-
-// addDays fills what is asked of all athletes at once: the state on the day of
-// the last session and on each day after it, and the days on which easy
-// sessions may have been broken.
-func (row *spanRow) addDays(days []periods.Day) {
-	ahead := days[max(0, len(days)-1-periods.TailDays):]
-	for i := range ahead {
-		d := &ahead[i]
-		m := &d.Month
-		row.Sessions28d = append(row.Sessions28d, m.Sessions)
-		row.TimerMs28d = append(row.TimerMs28d, m.TimerMs)
-		row.LowShare28d = append(row.LowShare28d, share(m.LowMs, m.KnownMs))
-		row.EasySessionShare28d = append(row.EasySessionShare28d, share(m.EasySessions, m.EasySessions+m.ModerateSessions+m.HardSessions))
-		row.HardSessions28d = append(row.HardSessions28d, m.HardSessions)
-		row.Verdict28d = append(row.Verdict28d, string(m.Verdict))
-		row.Reason28d = append(row.Reason28d, string(m.Reason))
-		row.CTL = append(row.CTL, d.Load.Chronic)
-		row.ATL = append(row.ATL, d.Load.Acute)
-		row.TSB = append(row.TSB, d.Load.Balance)
-		row.Monotony = append(row.Monotony, d.Load.Monotony)
-	}
-	last := len(days) - 1 - periods.TailDays
-	for i := max(0, last-27); i <= last; i++ {
-		if d := &days[i]; d.OverEasySessions+d.DriftedSessions > 0 {
-			row.DoubtfulDay = append(row.DoubtfulDay, dayTime(d.Day))
-			row.DoubtfulOverEasy = append(row.DoubtfulOverEasy, d.OverEasySessions)
-			row.DoubtfulDrifted = append(row.DoubtfulDrifted, d.DriftedSessions)
-		}
-	}
-}
-
-func share[T int64 | uint32](part, whole T) *float64 {
-	if whole == 0 {
-		return nil
-	}
-	v := float64(part) / float64(whole)
-	return &v
 }

@@ -106,7 +106,7 @@ CREATE TABLE IF NOT EXISTS sessions_versions
 )
 ENGINE = ReplacingMergeTree(version)
 ORDER BY (athlete_id, session_id)
-SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 512
 COMMENT 'every version of every session; query the view sessions';
 
 CREATE TABLE IF NOT EXISTS samples_versions
@@ -181,7 +181,7 @@ CREATE TABLE IF NOT EXISTS intensity_versions
 )
 ENGINE = ReplacingMergeTree(version)
 ORDER BY (athlete_id, session_id)
-SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 512
 COMMENT 'every version of the intensity of every session; query the view intensity';
 
 CREATE TABLE IF NOT EXISTS athlete_settings_versions

@@ -24,6 +24,7 @@ func signTests() map[string]func(*testing.T, *store.Store) {
 		"pace at the same effort":                         testSameEffort,
 		"the pattern of the plods":                        testPlods,
 		"who is warned of needs a call":                   testCallOfTheWarned,
+		"an athlete who only writes the log":              testOnlyTheLog,
 		"a max heart rate is proposed, never applied":     testCandidates,
 		"plans replace each other":                        testPlans,
 		"a return to running passes":                      testReturnPasses,
@@ -251,6 +252,24 @@ func testCallOfTheWarned(t *testing.T, s *store.Store) {
 	want(t, s, "SELECT (signals_7d, warnings_7d, last_warning) FROM who_needs_a_call WHERE athlete_id = 'calm'", "([],0,NULL)")
 }
 
+// testOnlyTheLog: no session and no settings, or settings alone, and the words
+// of one whose last session is long ago.
+func testOnlyTheLog(t *testing.T, s *store.Store) {
+	today := schema.DayOf(time.Now().UnixMilli(), 0)
+	writeLog(t, s, time.Now(), diary.Entry{Athlete: "writer", Day: today, RestingHR: num(52)})
+	exec(t.Context(), t, s, "INSERT INTO athlete_settings_versions (athlete_id, valid_from, hr_max, version) VALUES ('planned', today(), 190, 1)")
+	write(t, s, ran("gone", today-12, 30, 110, nil))
+	remakeDays(t, s, map[schema.AthleteID]bool{"gone": true})
+	if n := refreshSigns(t, s, "writer"); n != 1 {
+		t.Errorf("signs of %d athletes were made", n)
+	}
+	want(t, s, `SELECT groupArray((athlete_id, needs_a_call, reasons, why, last_session_day, last_session_id IS NULL, days_without_data, sessions_28d, low_share_28d, reason_28d))
+		FROM (SELECT * FROM who_needs_a_call WHERE athlete_id != 'gone' ORDER BY athlete_id)`,
+		"[('planned',true,['no_data'],'no session yet',NULL,1,NULL,0,NULL,'no_sessions'),"+
+			"('writer',true,['no_data'],'no session yet, only entries in the daily log',NULL,1,NULL,0,NULL,'no_sessions')]")
+	want(t, s, "SELECT (reasons, why, days_without_data) FROM who_needs_a_call WHERE athlete_id = 'gone'", "(['no_data'],'no session for 12 days',12)")
+}
+
 func testCandidates(t *testing.T, s *store.Store) {
 	judged := func(day schema.Day, observed, used float64, source intensity.HRMaxSource) analyze.SessionRow {
 		r := ran("me", firstLogged+day, 10, 120, nil)
@@ -261,6 +280,7 @@ func testCandidates(t *testing.T, s *store.Store) {
 	}
 	above, none := judged(0, 194, 190, intensity.HRMaxSetting), judged(4, 192, 0, intensity.HRMaxNone)
 	write(t, s, above, judged(1, 190, 190, intensity.HRMaxSetting), judged(2, 0, 190, intensity.HRMaxFile), judged(3, 191, 191, intensity.HRMaxObserved), none)
+	remakeDays(t, s, map[schema.AthleteID]bool{"me": true})
 	want(t, s, "SELECT groupArray((day, observed_hr_max, hr_max_used, above, doubtful, supported_by)) FROM (SELECT * FROM hr_max_candidates ORDER BY day)",
 		"[('2026-01-01',194,190,4,false,2),('2026-01-05',192,NULL,NULL,false,3)]")
 }
