@@ -7,7 +7,9 @@ import (
 	"io"
 	"os"
 
+	"plodwatch/analyze"
 	"plodwatch/analyze/intensity"
+	"plodwatch/analyze/place"
 	"plodwatch/ingest"
 	"plodwatch/ingest/folder"
 	"plodwatch/schema"
@@ -43,7 +45,7 @@ func (c *checkCmd) Run(ctx context.Context, a *app) error {
 			return fmt.Errorf("check: %w", err)
 		}
 	}
-	run := &checkRun{app: a, settings: settings, json: c.JSON, decoders: decoders()}
+	run := &checkRun{app: a, settings: settings, json: c.JSON, decoders: decoders(), places: place.New()}
 	err = folder.Walk(ctx, c.Files, folder.WalkOptions{}, func(f folder.File) error { return run.file(ctx, f) })
 	if err != nil {
 		return err
@@ -60,6 +62,7 @@ type checkRun struct {
 	settings schema.Settings
 	json     bool
 	decoders map[schema.Format]ingest.Decoder
+	places   analyze.Places
 	rejected bool
 }
 
@@ -77,7 +80,11 @@ func (r *checkRun) file(ctx context.Context, f folder.File) error {
 	defer file.Close()
 	body := &fileReader{file: file}
 	err = ingest.Inspect(ctx, ingest.DefaultConfig(), r.decoders, body, f.Size, func(in *ingest.Inspected) error {
-		return r.print(r.report(f.Path, in))
+		report, err := r.report(f.Path, in)
+		if err != nil {
+			return err
+		}
+		return r.print(report)
 	})
 	if err != nil && body.err != nil {
 		return r.print(&fileReport{File: f.Path, Format: schema.FormatUnknown, Outcome: schema.OutcomeRejected, Reason: schema.ReasonUnreadable})
@@ -95,7 +102,7 @@ func (f *fileReader) ReadAt(p []byte, off int64) (int, error) {
 }
 
 // report turns what was found in a file or a member into its report.
-func (r *checkRun) report(path string, in *ingest.Inspected) *fileReport {
+func (r *checkRun) report(path string, in *ingest.Inspected) (*fileReport, error) {
 	out := &fileReport{
 		File: path, ExportID: in.Job.Export.String(),
 		Format: in.Outcome.Format, Outcome: in.Outcome.Outcome, Reason: in.Outcome.Reason, Detail: in.Outcome.Detail,
@@ -105,14 +112,17 @@ func (r *checkRun) report(path string, in *ingest.Inspected) *fileReport {
 		out.File += "!" + in.Name
 	}
 	if in.Recording == nil {
-		return out
+		return out, nil
 	}
 	out.Raw = in.Recording.Raw
 	if in.Refusal != nil {
-		return out
+		return out, nil
 	}
 	for i := range in.Recording.Sessions {
 		s := &in.Recording.Sessions[i]
+		if err := analyze.Locate(r.places, s); err != nil {
+			return nil, fmt.Errorf("find the time zone of a position: %w", err)
+		}
 		m := intensity.Measure(s)
 		res := intensity.Derive(m, s, intensity.Inputs{
 			Settings:      r.settings,
@@ -120,7 +130,7 @@ func (r *checkRun) report(path string, in *ingest.Inspected) *fileReport {
 		})
 		out.Sessions = append(out.Sessions, reportSession(s, m, &res))
 	}
-	return out
+	return out, nil
 }
 
 func (r *checkRun) print(f *fileReport) error {

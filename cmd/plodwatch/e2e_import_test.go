@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -358,4 +359,52 @@ func deref[T any](v *T) any {
 		return nil
 	}
 	return *v
+}
+
+// TestCheckTellsTheLocalTimeThatIsStored: check and the pipeline find the same
+// offset, also where only the position tells it.
+func TestCheckTellsTheLocalTimeThatIsStored(t *testing.T) {
+	p := newPerson(t)
+	// Times in UTC, as most GPX files have them, in Oslo in summer; and nowhere.
+	const point = `<trkpt lat="59.9139" lon="%s"><time>2024-07-15T06:%02d:00Z</time></trkpt>`
+	files := []string{activities()}
+	for name, lon := range map[string]string{"oslo.gpx": "10.75%02d", "nowhere.gpx": "210.75%02d"} {
+		var points strings.Builder
+		for i := range 10 {
+			fmt.Fprintf(&points, point, fmt.Sprintf(lon, i), i)
+		}
+		files = append(files, p.write(name, `<gpx version="1.1" xmlns="http://www.topografix.com/GPX/1/1"><trk><trkseg>`+points.String()+`</trkseg></trk></gpx>`))
+	}
+	p.imports(exitOK, files...)
+	type local struct {
+		ExportID string `json:"export_id"`
+		Offset   int32  `json:"utc_offset_s"`
+		Source   string `json:"utc_offset_source"`
+	}
+	stored := map[local]int{}
+	for _, s := range rows[local](p, "SELECT export_id, utc_offset_s, utc_offset_source FROM sessions") {
+		stored[s]++
+	}
+	sources := map[string]int{}
+	for _, f := range check(t, exitOK, files...) {
+		for i := range f.Sessions {
+			s := &f.Sessions[i]
+			said := local{ExportID: f.ExportID, Source: string(s.UTCOffsetSource)}
+			if s.UTCOffsetS != nil {
+				said.Offset = *s.UTCOffsetS
+			}
+			if stored[said]--; stored[said] < 0 {
+				t.Errorf("%s: check says %+v, that is not what is stored", f.File, said)
+			}
+			sources[said.Source]++
+		}
+	}
+	for left, n := range stored {
+		if n > 0 {
+			t.Errorf("check does not say %+v", left)
+		}
+	}
+	if sources["file"] == 0 || sources["position"] != 1 || sources[""] == 0 {
+		t.Errorf("the activities have only %v", sources)
+	}
 }

@@ -29,6 +29,7 @@ type sessionReport struct {
 	SubSport        string                `json:"sub_sport"`
 	StartedAt       time.Time             `json:"started_at"`
 	UTCOffsetS      *int32                `json:"utc_offset_s"`
+	UTCOffsetSource schema.OffsetSource   `json:"utc_offset_source"` // empty when nothing tells
 	ElapsedS        float64               `json:"elapsed_s"`
 	TimerS          float64               `json:"timer_s"`
 	MovingS         float64               `json:"moving_s"`
@@ -102,7 +103,7 @@ func reportSession(s *schema.Session, m *intensity.Measured, r *intensity.Result
 		Class: r.Class, Flags: mergeFlags(s.Flags, m.Flags), Verdict: r.Verdict,
 	}
 	if s.OffsetSource != schema.OffsetNone {
-		out.UTCOffsetS = &s.UTCOffsetS
+		out.UTCOffsetS, out.UTCOffsetSource = &s.UTCOffsetS, s.OffsetSource
 	}
 	if m.HasDistance {
 		out.DistanceM = &m.DistanceM
