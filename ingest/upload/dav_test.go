@@ -1,326 +1,21 @@
 package upload_test
 
 import (
-	"bufio"
 	"bytes"
 	"compress/gzip"
-	"context"
-	"encoding/xml"
 	"fmt"
 	"io"
-	"log/slog"
-	"net"
 	"net/http"
-	"net/http/httptest"
-	"net/url"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
-	"github.com/prometheus/client_golang/prometheus"
-	"go.uber.org/goleak"
-
-	"plodwatch/deploy/inprocess/natsd"
 	"plodwatch/ingest"
-	"plodwatch/ingest/blobs"
-	"plodwatch/ingest/jobs"
 	"plodwatch/ingest/tokens"
 	"plodwatch/ingest/upload"
-	"plodwatch/schema"
-	"plodwatch/schema/streams"
 )
-
-// davHouse is a gate with all that is behind it, over HTTP.
-type davHouse struct {
-	url    string // ends in /dav
-	nats   *natsd.Server
-	js     jetstream.JetStream
-	blobs  *blobs.Dir
-	tokens *tokens.File
-	token  string // of anna, to upload
-	reg    *prometheus.Registry
-	log    *davLog
-	notNow error // what Ready says
-}
-
-// davLog is a log to look at.
-type davLog struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *davLog) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *davLog) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
-func newDAVHouse(t *testing.T, change func(*upload.Config)) *davHouse {
-	t.Helper()
-	goroutines := goleak.IgnoreCurrent()
-	t.Cleanup(func() { goleak.VerifyNone(t, goroutines) })
-	h := &davHouse{reg: prometheus.NewRegistry(), log: &davLog{}}
-	log := slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	intake := h.intake(t, log)
-	records, err := upload.OpenRecords(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	h.tokens = tokens.Open(filepath.Join(t.TempDir(), "tokens"), time.Now)
-	h.token = h.newToken(t, "anna", tokens.RoleUpload)
-	cfg := upload.DefaultConfig()
-	if change != nil {
-		change(&cfg)
-	}
-	gate, err := upload.New(cfg, upload.Deps{
-		Intake: intake, Records: records, Tokens: h.tokens, Now: time.Now, Log: log,
-		Ready: func(context.Context) error { return h.notNow }, Metrics: upload.NewMetrics(h.reg),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	mux := http.NewServeMux()
-	for _, p := range upload.Paths() {
-		mux.Handle(p, gate)
-	}
-	server := httptest.NewServer(upload.Tidy(mux))
-	t.Cleanup(server.Close)
-	t.Cleanup(http.DefaultClient.CloseIdleConnections)
-	h.url = server.URL + "/dav"
-	return h
-}
-
-func (h *davHouse) intake(t *testing.T, log *slog.Logger) *jobs.Intake {
-	t.Helper()
-	layout := streams.DefaultLayout()
-	cfg := natsd.DefaultConfig(t.TempDir())
-	cfg.ReserveBytes = layout.TotalBytes()
-	var err error
-	if h.nats, err = natsd.Open(cfg); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := h.nats.Close(context.Background()); err != nil {
-			t.Errorf("close server: %v", err)
-		}
-	})
-	conn, err := h.nats.Connect(streams.ConnectOptions("test", log)...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(conn.Close)
-	if h.js, err = jetstream.New(conn); err != nil {
-		t.Fatal(err)
-	}
-	if err := streams.Provision(t.Context(), h.js, layout); err != nil {
-		t.Fatal(err)
-	}
-	publisher, err := streams.NewPublisher(conn, streams.PublisherConfig{RetryFor: 2 * time.Second})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(publisher.Close)
-	if h.blobs, err = blobs.Open(blobs.Config{Dir: t.TempDir()}); err != nil {
-		t.Fatal(err)
-	}
-	intake, err := jobs.NewIntake(jobs.IntakeDeps{
-		Blobs: h.blobs, Ledger: h.blobs, Publisher: publisher, Now: time.Now,
-		Metrics: jobs.NewMetrics(h.reg), Log: log,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return intake
-}
-
-func (h *davHouse) newToken(t *testing.T, athlete schema.AthleteID, role tokens.Role) string {
-	t.Helper()
-	_, secret, err := h.tokens.Add(tokens.New{Athlete: athlete, Role: role})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return secret
-}
-
-// davAnswer is an answer whose body has been read.
-type davAnswer struct {
-	status int
-	header http.Header
-	body   string
-}
-
-// do sends a request with anna's token, or what header "Authorization" says.
-func (h *davHouse) do(t *testing.T, method, path string, body io.Reader, header ...string) davAnswer {
-	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), method, h.url+path, body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.SetBasicAuth("whoever", h.token)
-	for i := 0; i < len(header); i += 2 {
-		r.Header.Set(header[i], header[i+1])
-	}
-	answer, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	text, err := io.ReadAll(answer.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return davAnswer{answer.StatusCode, answer.Header, string(text)}
-}
-
-// want does a request and looks at its status.
-func (h *davHouse) want(t *testing.T, status int, method, path, body string, header ...string) davAnswer {
-	t.Helper()
-	var r io.Reader
-	if body != "" {
-		r = strings.NewReader(body)
-	}
-	a := h.do(t, method, path, r, header...)
-	if a.status != status {
-		t.Errorf("%s %s: %d, want %d: %s", method, path, a.status, status, a.body)
-	}
-	return a
-}
-
-// raw sends bytes, says that there are no more, and returns the status.
-func (h *davHouse) raw(t *testing.T, text string, half bool) int {
-	t.Helper()
-	u, err := url.Parse(h.url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", u.Host)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	head, body, _ := strings.Cut(text, "\n\n")
-	head = strings.ReplaceAll(head, "\n", "\r\n") + "\r\nHost: " + u.Host + "\r\nAuthorization: Bearer " + h.token + "\r\n\r\n"
-	if _, err := io.WriteString(conn, head+body); err != nil {
-		t.Fatal(err)
-	}
-	if half {
-		if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	answer.Body.Close()
-	return answer.StatusCode
-}
-
-// list returns what a PROPFIND lists: paths below /dav, with the sizes of
-// files and -1 of folders.
-func (h *davHouse) list(t *testing.T, path, depth string) map[string]int64 {
-	t.Helper()
-	a := h.want(t, http.StatusMultiStatus, "PROPFIND", path, "", "Depth", depth)
-	var all struct {
-		Responses []struct {
-			Href  string    `xml:"href"`
-			Size  *int64    `xml:"propstat>prop>getcontentlength"`
-			Dir   *struct{} `xml:"propstat>prop>resourcetype>collection"`
-			Since string    `xml:"propstat>prop>getlastmodified"`
-		} `xml:"response"`
-	}
-	if err := xml.Unmarshal([]byte(a.body), &all); err != nil {
-		t.Fatalf("PROPFIND %s: %v", path, err)
-	}
-	found := make(map[string]int64)
-	for _, r := range all.Responses {
-		name, err := url.PathUnescape(strings.TrimPrefix(r.Href, "/dav"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if at, err := http.ParseTime(r.Since); err != nil || time.Since(at) > time.Hour {
-			t.Errorf("%s: changed %q", name, r.Since)
-		}
-		found[name] = -1
-		if r.Dir == nil {
-			if r.Size == nil {
-				t.Fatalf("%s: no size", name)
-			}
-			found[name] = *r.Size
-		}
-	}
-	return found
-}
-
-func (h *davHouse) wantList(t *testing.T, path string, want map[string]int64) {
-	t.Helper()
-	if got := h.list(t, path, "1"); fmt.Sprint(got) != fmt.Sprint(want) {
-		t.Errorf("%s lists %v, want %v", path, got, want)
-	}
-}
-
-// jobs returns how many jobs are queued.
-func (h *davHouse) jobs(t *testing.T) int {
-	t.Helper()
-	s, err := h.js.Stream(t.Context(), streams.Exports)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return int(s.CachedInfo().State.Msgs) //nolint:gosec // few
-}
-
-// taken fails the test when an athlete's file with these bytes was not taken.
-func (h *davHouse) taken(t *testing.T, athlete schema.AthleteID, data string) string {
-	t.Helper()
-	id := schema.ExportIDOf([]byte(data))
-	blob, _, err := h.blobs.Open(t.Context(), id)
-	if err != nil {
-		t.Fatalf("bytes that were put: %v", err)
-	}
-	defer blob.Close()
-	if got, err := io.ReadAll(blob); err != nil || string(got) != data {
-		t.Errorf("%d bytes stored, %v, want %d", len(got), err, len(data))
-	}
-	job := schema.JobIDOf(athlete, id)
-	if !h.blobs.Taken(job) {
-		t.Error("not taken")
-	}
-	return strconv.FormatInt(job.UploadID(), 10)
-}
-
-// puts returns how many PUTs were answered so.
-func (h *davHouse) puts(t *testing.T, status int) int {
-	t.Helper()
-	families, err := h.reg.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
-	n := 0
-	for _, f := range families {
-		if f.GetName() != "plodwatch_gate_requests_total" {
-			continue
-		}
-		for _, m := range f.GetMetric() {
-			if m.GetLabel()[0].GetValue() == "dav_put" && m.GetLabel()[1].GetValue() == strconv.Itoa(status) {
-				n += int(m.GetCounter().GetValue())
-			}
-		}
-	}
-	return n
-}
 
 // TestDAVTakesWhatRunnerUpSends sends the requests of RunnerUp's WebDAV
 // synchronizer, with each way to write the address.
@@ -345,7 +40,7 @@ func TestDAVTakesWhatRunnerUpSends(t *testing.T) {
 				t.Errorf("Location %q: the file is where it was put", a.header.Get("Location"))
 			}
 			want++
-			if n := h.jobs(t); n != want {
+			if n := h.jobs(); n != want {
 				t.Errorf("%d jobs, want %d", n, want)
 			}
 		})
@@ -395,7 +90,7 @@ func TestDAVListsWhatWasPut(t *testing.T) {
 			t.Errorf("DELETE of the top: %d", a.status)
 		}
 	}
-	if n := h.jobs(t); n != 2 {
+	if n := h.jobs(); n != 2 {
 		t.Errorf("%d jobs, want 2", n)
 	}
 }
@@ -437,7 +132,7 @@ func TestDAVMovesListings(t *testing.T) {
 	}
 	h.want(t, http.StatusForbidden, "COPY", "/done", "", "Destination", "/dav/copy")
 	h.wantList(t, "/done/2026", map[string]int64{"/done/2026/": -1, "/done/2026/run.fit": 5})
-	if n := h.jobs(t); n != 2 {
+	if n := h.jobs(); n != 2 {
 		t.Errorf("%d jobs, want 2", n)
 	}
 }
@@ -456,7 +151,7 @@ func TestDAVListsEmptyFilesAndLitter(t *testing.T) {
 	// Nobody is to believe that its content was taken.
 	h.want(t, http.StatusForbidden, "MOVE", "/._run.fit", "", "Destination", "/dav/run.fit")
 	h.want(t, http.StatusCreated, "MOVE", "/._run.fit", "", "Destination", "/dav/._other.fit")
-	if n := h.jobs(t); n != 0 {
+	if n := h.jobs(); n != 0 {
 		t.Errorf("%d jobs, want none", n)
 	}
 	h.want(t, http.StatusCreated, http.MethodPut, "/empty.fit", "no longer")
@@ -479,7 +174,7 @@ func TestDAVLocks(t *testing.T) {
 	h.want(t, http.StatusOK, "LOCK", "/x/run.fit", "", "If", "("+token+")", "Timeout", "Second-60")
 	h.want(t, http.StatusNoContent, "UNLOCK", "/x/run.fit", "", "Lock-Token", token)
 	h.want(t, http.StatusCreated, http.MethodPut, "/x/run.fit", "of another client")
-	if n := h.jobs(t); n != 2 {
+	if n := h.jobs(); n != 2 {
 		t.Errorf("%d jobs, want 2", n)
 	}
 
@@ -574,7 +269,7 @@ func TestDAVTakesNothingBroken(t *testing.T) {
 	}
 	h.wantList(t, "/", map[string]int64{"/": -1, "/good": 300, "/whole": most, "/sub/": -1})
 	h.wantList(t, "/sub", map[string]int64{"/sub/": -1, "/sub/file": 6})
-	if n := h.jobs(t); n != 3 {
+	if n := h.jobs(); n != 3 {
 		t.Errorf("%d jobs, want 3", n)
 	}
 }
@@ -587,12 +282,12 @@ func TestDAVPushesBack(t *testing.T) {
 		http.StatusServiceUnavailable:  ingest.ErrBusy,
 		http.StatusInsufficientStorage: ingest.ErrDiskFull,
 	} {
-		h.notNow = notNow
+		h.notNow(notNow)
 		if a := h.want(t, status, http.MethodPut, "/run.fit", "bytes"); a.header.Get("Retry-After") == "" {
 			t.Errorf("%d without Retry-After", status)
 		}
 	}
-	h.notNow = nil
+	h.notNow(nil)
 	h.wantList(t, "/", map[string]int64{"/": -1})
 	h.want(t, http.StatusCreated, http.MethodPut, "/run.fit", "bytes")
 	if err := h.nats.Close(t.Context()); err != nil {
@@ -613,7 +308,7 @@ func TestDAVPushesBack(t *testing.T) {
 
 func TestDAVNeedsATokenThatMay(t *testing.T) {
 	h := newDAVHouse(t, nil)
-	read, bert := h.newToken(t, "anna", tokens.RoleRead), h.newToken(t, "bert", tokens.RoleUpload)
+	read, bert := h.token("anna", tokens.RoleRead), h.token("bert", tokens.RoleUpload)
 	h.want(t, http.StatusCreated, http.MethodPut, "/run.fit", "bytes")
 	for _, c := range []struct {
 		token, method string
@@ -622,7 +317,7 @@ func TestDAVNeedsATokenThatMay(t *testing.T) {
 		{"", http.MethodOptions, 401},
 		{"", "PROPFIND", 401},
 		{"", http.MethodPut, 401},
-		{h.token + "x", http.MethodPut, 401},
+		{h.secret + "x", http.MethodPut, 401},
 		{read, http.MethodPut, 403},
 		{read, "MKCOL", 403},
 		{read, "LOCK", 403},
@@ -633,7 +328,7 @@ func TestDAVNeedsATokenThatMay(t *testing.T) {
 		{bert, http.MethodHead, 404},
 		{bert, http.MethodPut, 201},
 		{bert, http.MethodDelete, 204},
-		{h.token, http.MethodHead, 200},
+		{h.secret, http.MethodHead, 200},
 	} {
 		header := []string{"Authorization", "Bearer " + c.token, "Destination", "/dav/other.fit"}
 		if c.method == http.MethodPut { // only a form may bring a token in its body
@@ -645,7 +340,7 @@ func TestDAVNeedsATokenThatMay(t *testing.T) {
 		}
 	}
 	if got := h.log.String(); !strings.Contains(got, "dav_put") || strings.Contains(got, "run.fit") ||
-		strings.Contains(got, h.token) || strings.Contains(got, "bert") {
+		strings.Contains(got, h.secret) || strings.Contains(got, "bert") {
 		t.Errorf("the log lacks requests or has a name or a token:\n%s", got)
 	}
 }
@@ -664,7 +359,7 @@ func TestDAVTakesManyAtTheSameTime(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if n := h.jobs(t); n != clients*each {
+	if n := h.jobs(); n != clients*each {
 		t.Errorf("%d jobs, want %d", n, clients*each)
 	}
 	listed := 0
@@ -674,92 +369,4 @@ func TestDAVTakesManyAtTheSameTime(t *testing.T) {
 	if listed != clients*each {
 		t.Errorf("%d folders listed, want %d", listed, clients*each)
 	}
-}
-
-// TestDAVTakesAFolderFromRclone copies generated files with the real program,
-// twice.
-func TestDAVTakesAFolderFromRclone(t *testing.T) {
-	program, err := exec.LookPath("rclone")
-	if err != nil {
-		t.Skip("rclone is not installed (Debian: apt-get install rclone)")
-	}
-	h := newDAVHouse(t, nil)
-	dir := t.TempDir()
-	files := copyActivities(t, dir)
-	run := func(stdin string, args ...string) string {
-		t.Helper()
-		cmd := exec.CommandContext(t.Context(), program, args...)
-		cmd.Stdin = strings.NewReader(stdin)
-		cmd.Env = append(os.Environ(), "RCLONE_CONFIG="+filepath.Join(t.TempDir(), "none.conf"))
-		var stderr bytes.Buffer
-		cmd.Stderr = &stderr
-		out, err := cmd.Output()
-		if err != nil {
-			t.Fatalf("rclone %s: %v\n%s", args[0], err, &stderr)
-		}
-		return string(out)
-	}
-	pass := strings.TrimSpace(run(h.token, "obscure", "-"))
-	dav := func(args ...string) string {
-		t.Helper()
-		return run("", append(args, "--webdav-url", h.url, "--webdav-vendor", "other", "--webdav-user", "anna", "--webdav-pass", pass)...)
-	}
-	dav("copy", dir, ":webdav:watch")
-	if n := h.puts(t, http.StatusCreated); n != len(files) {
-		t.Errorf("%d files put, want %d", n, len(files))
-	}
-	different := make(map[string]bool)
-	for _, data := range files {
-		h.taken(t, "anna", data)
-		different[data] = true
-	}
-	if n := h.jobs(t); n != len(different) {
-		t.Errorf("%d jobs, want %d", n, len(different))
-	}
-	dav("copy", dir, ":webdav:watch")
-	if n := h.puts(t, http.StatusCreated); n != len(files) {
-		t.Errorf("%d files put after the second copy, want %d", n, len(files))
-	}
-	dav("check", "--size-only", dir, ":webdav:watch")
-	listed := strings.Fields(dav("lsf", "-R", "--files-only", ":webdav:watch"))
-	if len(listed) != len(files) {
-		t.Errorf("rclone lists %d files, want %d", len(listed), len(files))
-	}
-	dav("moveto", ":webdav:watch/2026", ":webdav:moved/2026 ü#%41")
-	dav("check", "--size-only", filepath.Join(dir, "2026"), ":webdav:moved/2026 ü#%41")
-	dav("purge", ":webdav:moved")
-	if got := strings.Fields(dav("lsf", ":webdav:")); !slices.Equal(got, []string{"watch/"}) {
-		t.Errorf("after all was removed: %q", got)
-	}
-	if n := h.jobs(t); n != len(different) {
-		t.Errorf("%d jobs, want %d", n, len(different))
-	}
-}
-
-// copyActivities copies the generated activities into a folder with folders,
-// and returns the content by path.
-func copyActivities(t *testing.T, dir string) map[string]string {
-	t.Helper()
-	paths, err := filepath.Glob(filepath.Join("..", "..", "testdata", "activities", "*.*"))
-	if err != nil || len(paths) < 10 {
-		t.Fatalf("%d generated activities, %v", len(paths), err)
-	}
-	files := make(map[string]string)
-	for i, from := range paths {
-		data, err := os.ReadFile(from)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, folder := range []string{"", "2026", fmt.Sprintf("2026/%02d_é#%%41", i%3)} {
-			to := filepath.Join(dir, folder, filepath.Base(from))
-			if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(to, data, 0o600); err != nil {
-				t.Fatal(err)
-			}
-			files[to] = string(data)
-		}
-	}
-	return files
 }
