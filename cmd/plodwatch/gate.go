@@ -344,7 +344,7 @@ func withGate(outside http.Handler, gate *upload.Gate) http.Handler {
 	for _, path := range upload.Paths() {
 		mux.Handle(path, gate)
 	}
-	return mux
+	return upload.Tidy(mux)
 }
 
 // checkListen refuses addresses that others can reach while there are no
