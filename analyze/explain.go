@@ -103,6 +103,7 @@ func judgementOf(r *SessionRow) Judgement {
 		LowMs: res.LowMs, ModerateMs: res.ModerateMs, HighMs: res.HighMs, LowShare: res.LowShare,
 		Meets8020: res.Meets8020, Class: res.Class, Label: res.Label, CapOK: res.CapOK, Verdict: res.Verdict,
 		RulesVersion: res.RulesVersion,
+		Pace:         ByPace{Threshold: res.ThresholdPace, LowMs: res.PaceLowMs, ModerateMs: res.PaceModerateMs, HighMs: res.PaceHighMs},
 	}
 	if res.HRMax > 0 {
 		j.HRMax = &res.HRMax
@@ -115,11 +116,12 @@ func judgementOf(r *SessionRow) Judgement {
 }
 
 // Same reports whether two judgements say the same of a session: verdict,
-// class, label, the times at low, moderate and high intensity, and the cap.
+// class, label, the times at low, moderate and high intensity and by pace, and
+// the cap.
 func (j *Judgement) Same(other *Judgement) bool {
 	return j.Verdict == other.Verdict && j.Class == other.Class && j.Label == other.Label &&
 		j.LowMs == other.LowMs && j.ModerateMs == other.ModerateMs && j.HighMs == other.HighMs &&
-		same(j.LowShare, other.LowShare) && same(j.Meets8020, other.Meets8020) && same(j.CapOK, other.CapOK)
+		j.Pace.same(&other.Pace) && same(j.LowShare, other.LowShare) && same(j.Meets8020, other.Meets8020) && same(j.CapOK, other.CapOK)
 }
 
 func same[T comparable](a, b *T) bool {

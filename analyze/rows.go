@@ -1,6 +1,7 @@
 package analyze
 
 import (
+	"plodwatch/analyze/duplicates"
 	"plodwatch/analyze/intensity"
 	"plodwatch/schema"
 )
@@ -37,6 +38,9 @@ type SessionRow struct {
 	Inputs     Inputs
 	SettingsID string // fingerprint of the settings as used
 	Decode     uint64 // fingerprint of the samples, see Fingerprint
+	// Mark is the verdict that the session's row had before, kept until it is
+	// decided again; zero for a new session.
+	Mark duplicates.Mark
 	// SamplesStored is true when the store has the samples of this Decode
 	// already, so that only the session and its intensity are written.
 	SamplesStored bool
@@ -105,6 +109,7 @@ type Stored struct {
 	Env          *schema.Envelope
 	Decode       uint64 // fingerprint of its samples
 	Version      uint64
+	Mark         duplicates.Mark // whether it is a copy
 	Budget       intensity.Budget
 	RulesVersion uint32 // of the arithmetic behind Budget
 }
@@ -123,6 +128,7 @@ type Judgement struct {
 	Class             intensity.Class
 	Label             intensity.Label
 	CapOK             *bool
+	Pace              ByPace
 	Verdict           intensity.Verdict
 	RulesVersion      uint32
 	AnalyzedMs        int64 // Unix ms

@@ -7,6 +7,12 @@ import (
 	"plodwatch/schema"
 )
 
+// What a week needs to be judged.
+const (
+	leastSessions = 3
+	leastMs       = 90 * 60 * 1000
+)
+
 // Tally is what a session adds to its week. Times are milliseconds.
 type Tally struct {
 	SessionKey
@@ -15,6 +21,22 @@ type Tally struct {
 	LowMs, ModerateMs     int64
 	HighMs                int64
 	Class                 intensity.Class
+	Pace                  ByPace
+}
+
+// ByPace is a run by its threshold pace: moving time, milliseconds. Zero when
+// it is no run, or no threshold pace is set.
+type ByPace struct {
+	Threshold                 float64 // threshold pace used, s/km
+	LowMs, ModerateMs, HighMs int64
+}
+
+// TotalMs is the time whose pace is known.
+func (p *ByPace) TotalMs() int64 { return p.LowMs + p.ModerateMs + p.HighMs }
+
+// same reports whether two say the same, by whatever threshold.
+func (p *ByPace) same(other *ByPace) bool {
+	return (p.Threshold > 0) == (other.Threshold > 0) && p.LowMs == other.LowMs && p.ModerateMs == other.ModerateMs && p.HighMs == other.HighMs
 }
 
 // WeekSum adds up the sessions of a week, as the view weekly_intensity does.
@@ -24,6 +46,10 @@ type WeekSum struct {
 	TimerMs, ClassifiedMs int64
 	LowMs, ModerateMs     int64
 	HighMs                int64
+	PaceSessions          int // runs judged by the threshold pace
+	PaceLowMs             int64
+	PaceModerateMs        int64
+	PaceHighMs            int64
 }
 
 func (w *WeekSum) add(t *Tally) {
@@ -36,6 +62,12 @@ func (w *WeekSum) add(t *Tally) {
 	if t.LowMs+t.ModerateMs+t.HighMs > 0 {
 		w.HRSessions++
 	}
+	if t.Pace.Threshold > 0 {
+		w.PaceSessions++
+	}
+	w.PaceLowMs += t.Pace.LowMs
+	w.PaceModerateMs += t.Pace.ModerateMs
+	w.PaceHighMs += t.Pace.HighMs
 	switch t.Class {
 	case intensity.ClassEasy:
 		w.Easy++
@@ -52,7 +84,6 @@ func (w *WeekSum) KnownMs() int64 { return w.LowMs + w.ModerateMs + w.HighMs }
 // Verdict judges the week by time: ok from a low share of 0.80, borderline from
 // 0.75, too_hard, or insufficient_data with the reason.
 func (w *WeekSum) Verdict() (verdict, reason string) {
-	const leastSessions, leastMs = 3, 90 * 60 * 1000
 	known := w.KnownMs()
 	switch {
 	case w.Sessions == 0:
@@ -67,14 +98,38 @@ func (w *WeekSum) Verdict() (verdict, reason string) {
 		reason = "few_sessions"
 	case known < leastMs:
 		reason = "little_hr"
-	case w.LowMs*5 >= known*4:
-		return "ok", ""
-	case w.LowMs*4 >= known*3:
-		return "borderline", ""
 	default:
-		return "too_hard", ""
+		return byShare(w.LowMs, known), ""
 	}
 	return "insufficient_data", reason
+}
+
+// PaceKnownMs is the time of the runs judged by the threshold pace.
+func (w *WeekSum) PaceKnownMs() int64 { return w.PaceLowMs + w.PaceModerateMs + w.PaceHighMs }
+
+// PaceVerdict judges the runs of the week by their pace, as Verdict does.
+func (w *WeekSum) PaceVerdict() (verdict, reason string) {
+	switch {
+	case w.PaceSessions == 0:
+		reason = "no_pace"
+	case w.PaceSessions < leastSessions:
+		reason = "few_sessions"
+	case w.PaceKnownMs() < leastMs:
+		reason = "little_pace"
+	default:
+		return byShare(w.PaceLowMs, w.PaceKnownMs()), ""
+	}
+	return "insufficient_data", reason
+}
+
+func byShare(low, known int64) string {
+	switch {
+	case low*5 >= known*4:
+		return "ok"
+	case low*4 >= known*3:
+		return "borderline"
+	}
+	return "too_hard"
 }
 
 // WeekChange is a week that changed settings touch.
@@ -121,7 +176,7 @@ func WeekChanges(tallies []Tally, startsOn int, changes []Change) []WeekChange {
 func (c *Change) tally() Tally {
 	return Tally{
 		SessionKey: c.SessionKey, Day: c.DayAfter, TimerMs: c.TimerMs, ClassifiedMs: c.ClassifiedMs,
-		LowMs: c.After.LowMs, ModerateMs: c.After.ModerateMs, HighMs: c.After.HighMs, Class: c.After.Class,
+		LowMs: c.After.LowMs, ModerateMs: c.After.ModerateMs, HighMs: c.After.HighMs, Class: c.After.Class, Pace: c.After.Pace,
 	}
 }
 

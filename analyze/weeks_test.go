@@ -44,6 +44,31 @@ func TestWeekVerdicts(t *testing.T) {
 	}
 }
 
+func TestWeekVerdictsByPace(t *testing.T) {
+	const minute = 60_000
+	for name, c := range map[string]struct {
+		runs                int
+		low, moderate, high int64
+		want                string
+	}{
+		"no run":          {0, 0, 0, 0, "insufficient_data no_pace"},
+		"two runs":        {2, 200, 0, 0, "insufficient_data few_sessions"},
+		"89 minutes":      {3, 80, 9, 0, "insufficient_data little_pace"},
+		"90 minutes":      {3, 72, 18, 0, "ok "},
+		"just below 80 %": {3, 239, 60, 1, "borderline "},
+		"75 %":            {3, 225, 60, 15, "borderline "},
+		"just below 75 %": {3, 224, 60, 16, "too_hard "},
+	} {
+		w := analyze.WeekSum{
+			Sessions: c.runs, PaceSessions: c.runs, PaceLowMs: c.low * minute, PaceModerateMs: c.moderate * minute, PaceHighMs: c.high * minute,
+		}
+		verdict, reason := w.PaceVerdict()
+		if got := verdict + " " + reason; got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+	}
+}
+
 // TestWeeksBeginOnTheirDay puts a session on each day of three weeks, also
 // before 1970, and asks for each first day of the week.
 func TestWeeksBeginOnTheirDay(t *testing.T) {
@@ -93,7 +118,8 @@ func viewOfWeeks(t *testing.T, s *store.Store) map[string]string {
 		t.Fatal(err)
 	}
 	return pairs(t, s, `SELECT toString(week_start), toString((sessions, easy_sessions, moderate_sessions, hard_sessions,
-		round(low_s * 1000), round(moderate_s * 1000), round(high_s * 1000), verdict, reason)) FROM weekly_intensity WHERE athlete_id = 'me'`)
+		round(low_s * 1000), round(moderate_s * 1000), round(high_s * 1000), verdict, reason,
+		round(pace_low_s * 1000), round(pace_moderate_s * 1000), round(pace_high_s * 1000), pace_verdict, pace_reason)) FROM weekly_intensity WHERE athlete_id = 'me'`)
 }
 
 // sayWeek writes a sum in the form of viewOfWeeks.
@@ -102,8 +128,13 @@ func sayWeek(w *analyze.WeekSum) string {
 	if w.KnownMs() > 0 {
 		times = fmt.Sprintf("%d,%d,%d", w.LowMs, w.ModerateMs, w.HighMs)
 	}
+	pace := "NULL,NULL,NULL"
+	if w.PaceSessions > 0 {
+		pace = fmt.Sprintf("%d,%d,%d", w.PaceLowMs, w.PaceModerateMs, w.PaceHighMs)
+	}
 	verdict, reason := w.Verdict()
-	return fmt.Sprintf("(%d,%d,%d,%d,%s,'%s','%s')", w.Sessions, w.Easy, w.Moderate, w.Hard, times, verdict, reason)
+	paceVerdict, paceReason := w.PaceVerdict()
+	return fmt.Sprintf("(%d,%d,%d,%d,%s,'%s','%s',%s,'%s','%s')", w.Sessions, w.Easy, w.Moderate, w.Hard, times, verdict, reason, pace, paceVerdict, paceReason)
 }
 
 // weeksOf asks for the weeks that changes touch.

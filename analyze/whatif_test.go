@@ -47,7 +47,8 @@ func stateOf(t *testing.T, s *store.Store) map[string]string {
 func judged(t *testing.T, s *store.Store) map[string]string {
 	t.Helper()
 	return pairs(t, s, `SELECT toString(session_id), toString((verdict, session_class, label, round(low_s * 1000), round(moderate_s * 1000),
-		round(high_s * 1000), hr_max, hr_max_source, settings_id, settings_from, cap_ok)) FROM intensity`)
+		round(high_s * 1000), hr_max, hr_max_source, settings_id, settings_from, cap_ok,
+		threshold_pace_s_per_km, round(pace_low_s * 1000), round(pace_moderate_s * 1000), round(pace_high_s * 1000))) FROM intensity`)
 }
 
 // say writes a judgement in the form of judged.
@@ -72,8 +73,12 @@ func say(j *analyze.Judgement) string {
 	if j.CapOK != nil {
 		capOK = strconv.FormatBool(*j.CapOK)
 	}
-	return fmt.Sprintf("('%s',%s,'%s',%s,%s,'%s','%s',%s,%s)", j.Verdict, null("'"+string(j.Class)+"'", j.Class == ""),
-		j.Label, times, hrMax, j.HRMaxSource, j.SettingsID, from, capOK)
+	pace := "NULL,NULL,NULL,NULL"
+	if p := j.Pace; p.Threshold > 0 {
+		pace = fmt.Sprintf("%g,%d,%d,%d", p.Threshold, p.LowMs, p.ModerateMs, p.HighMs)
+	}
+	return fmt.Sprintf("('%s',%s,'%s',%s,%s,'%s','%s',%s,%s,%s)", j.Verdict, null("'"+string(j.Class)+"'", j.Class == ""),
+		j.Label, times, hrMax, j.HRMaxSource, j.SettingsID, from, capOK, pace)
 }
 
 // TestWhatIfIsWhatSetDoes asks first and sets then: the same sessions, and of
@@ -99,6 +104,7 @@ func TestWhatIfIsWhatSetDoes(t *testing.T) {
 		{ValidFrom: 19847 + 30, BirthYear: 1980},                           // no max HR but by age
 		{ValidFrom: 19847 + 40, TimeZone: "Pacific/Auckland", HRMax: 180},  // 18:30 there: same day
 		{ValidFrom: 19847 + 500, HRMax: 180},                               // nothing yet
+		{HRMax: 190, ThresholdPace: 380},                                   // by pace as well
 		{ValidFrom: 19847 + 50, TimeZone: "Pacific/Kiritimati", HRMax: 185},
 	} {
 		set.Athlete = "me"
@@ -172,7 +178,7 @@ func TestWhatIfIsWhatSetDoes(t *testing.T) {
 			}
 		}
 		t.Logf("settings %d: %d of %d covered sessions change", i, changed, len(changes))
-		if i == 3 && changed != 0 || i < 3 && changed == 0 {
+		if i == 3 && changed != 0 || (i < 3 || set.ThresholdPace > 0) && changed == 0 {
 			t.Errorf("settings %d: %d of %d changed", i, changed, len(changes))
 		}
 	}

@@ -149,6 +149,19 @@ func verdictWords(verdict, reason string) string {
 	return verdict
 }
 
+// paceVerdictWords says a verdict by pace.
+func paceVerdictWords(verdict, reason string) string {
+	switch reason {
+	case "no_pace":
+		return "not judged: no run, or no threshold pace"
+	case "few_sessions":
+		return "not judged: fewer than 3 runs"
+	case "little_pace":
+		return "not judged: less than 90 min of running"
+	}
+	return verdictWords(verdict, reason)
+}
+
 func reasonWords(reason string) string {
 	switch reason {
 	case "no_sessions":

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,6 +43,10 @@ type WeekAnswer struct {
 	LowShare         *float64 `json:"low_share"`
 	Verdict          string   `json:"verdict"`
 	Reason           string   `json:"reason"`
+	PaceSessions     int      `json:"pace_sessions"` // runs judged by the threshold pace
+	PaceLowShare     *float64 `json:"pace_low_share"`
+	PaceVerdict      string   `json:"pace_verdict"`
+	PaceReason       string   `json:"pace_reason"`
 }
 
 // Compared is one session before and after.
@@ -68,7 +73,17 @@ type Answer struct {
 	Class      *intensity.Class  `json:"session_class"`
 	Label      intensity.Label   `json:"label"`
 	CapOK      *bool             `json:"cap_ok"`
+	Pace       *PaceAnswer       `json:"pace"` // null when it is no run, or no threshold pace is set
 	Verdict    intensity.Verdict `json:"verdict"`
+}
+
+// PaceAnswer is a run by its threshold pace; see the view intensity.
+type PaceAnswer struct {
+	ThresholdSPerKm float64  `json:"threshold_pace_s_per_km"`
+	LowS            float64  `json:"low_s"`
+	ModerateS       float64  `json:"moderate_s"`
+	HighS           float64  `json:"high_s"`
+	LowShare        *float64 `json:"low_share"`
 }
 
 // Compare puts changes of sessions and of their weeks into a comparison.
@@ -113,12 +128,20 @@ func compareWeek(c *analyze.WeekChange) ComparedWeek {
 
 func weekAnswer(w *analyze.WeekSum) WeekAnswer {
 	a := WeekAnswer{Sessions: w.Sessions, EasySessions: w.Easy, ModerateSessions: w.Moderate, HardSessions: w.Hard}
-	if known := w.KnownMs(); known > 0 {
-		share := float64(w.LowMs) / float64(known)
-		a.LowShare = &share
-	}
+	a.LowShare = shareOf(w.LowMs, w.KnownMs())
 	a.Verdict, a.Reason = w.Verdict()
+	a.PaceSessions = w.PaceSessions
+	a.PaceLowShare = shareOf(w.PaceLowMs, w.PaceKnownMs())
+	a.PaceVerdict, a.PaceReason = w.PaceVerdict()
 	return a
+}
+
+func shareOf(part, whole int64) *float64 {
+	if whole <= 0 {
+		return nil
+	}
+	share := float64(part) / float64(whole)
+	return &share
 }
 
 func answerOf(j *analyze.Judgement, day schema.Day) Answer {
@@ -129,6 +152,12 @@ func answerOf(j *analyze.Judgement, day schema.Day) Answer {
 	if j.LowShare != nil {
 		low, moderate, high := seconds(j.LowMs), seconds(j.ModerateMs), seconds(j.HighMs)
 		a.LowS, a.ModerateS, a.HighS = &low, &moderate, &high
+	}
+	if p := &j.Pace; p.Threshold > 0 {
+		a.Pace = &PaceAnswer{
+			ThresholdSPerKm: p.Threshold, LowS: seconds(p.LowMs), ModerateS: seconds(p.ModerateMs), HighS: seconds(p.HighMs),
+			LowShare: shareOf(p.LowMs, p.TotalMs()),
+		}
 	}
 	return a
 }
@@ -151,21 +180,39 @@ func (c *Comparison) WriteText(w io.Writer) error {
 		l.printf("\n%d of %s with these sessions would change.\n", c.WeeksChanged, count(len(c.Weeks), "week"))
 	}
 	if c.WeeksChanged > 0 {
-		var rows [][]string
-		for i := range c.Weeks {
-			if w := &c.Weeks[i]; w.Changed {
-				rows = append(rows, []string{
-					w.Week, w.Start, arrow(shareText(w.Before.LowShare), shareText(w.After.LowShare)),
-					arrow(w.Before.classes(), w.After.classes()),
-					arrow(verdictWords(w.Before.Verdict, w.Before.Reason), verdictWords(w.After.Verdict, w.After.Reason)),
-				})
-			}
-		}
 		l.printf("\n")
-		l.table("llrll", []string{"week", "from", "low share", "easy/mod/hard", "verdict"}, rows)
+		c.weekTable(l)
 	}
 	l.printf("\nNothing was stored.\n")
 	return l.err
+}
+
+// weekTable writes the weeks that would change, by pace as well where a run of
+// them is judged by it.
+func (c *Comparison) weekTable(l *lines) {
+	paced := slices.ContainsFunc(c.Weeks, func(w ComparedWeek) bool { return w.Changed && w.Before.PaceSessions+w.After.PaceSessions > 0 })
+	align, head := "llrll", []string{"week", "from", "low share", "easy/mod/hard", "verdict"}
+	if paced {
+		align, head = align+"rl", append(head, "low by pace", "verdict by pace")
+	}
+	var rows [][]string
+	for i := range c.Weeks {
+		w := &c.Weeks[i]
+		if !w.Changed {
+			continue
+		}
+		row := []string{
+			w.Week, w.Start, arrow(shareText(w.Before.LowShare), shareText(w.After.LowShare)),
+			arrow(w.Before.classes(), w.After.classes()),
+			arrow(verdictWords(w.Before.Verdict, w.Before.Reason), verdictWords(w.After.Verdict, w.After.Reason)),
+		}
+		if paced {
+			row = append(row, arrow(shareText(w.Before.PaceLowShare), shareText(w.After.PaceLowShare)),
+				arrow(paceVerdictWords(w.Before.PaceVerdict, w.Before.PaceReason), paceVerdictWords(w.After.PaceVerdict, w.After.PaceReason)))
+		}
+		rows = append(rows, row)
+	}
+	l.table(align, head, rows)
 }
 
 func (a *WeekAnswer) classes() string {
@@ -206,10 +253,21 @@ func (s *Compared) changes(before *Answer) []string {
 	note(before.Label != s.After.Label && before.Label != "", "label "+arrow(string(before.Label), string(s.After.Label)))
 	note(yesNo(before.CapOK) != yesNo(s.After.CapOK), "cap ok "+arrow(yesNo(before.CapOK), yesNo(s.After.CapOK)))
 	note(before.LocalDay != s.After.LocalDay, "day "+arrow(before.LocalDay, s.After.LocalDay))
+	if b, a := before.Pace.lowText(), s.After.Pace.lowText(); b != a {
+		note(true, "low by pace "+arrow(b, a))
+	}
 	if len(all) == 0 {
 		all = append(all, "low share")
 	}
 	return all
+}
+
+// lowText is the low share by pace.
+func (p *PaceAnswer) lowText() string {
+	if p == nil {
+		return "-"
+	}
+	return shareText(p.LowShare)
 }
 
 // arrow writes what it was and what it would be; once when it stays.

@@ -41,11 +41,14 @@ func TestWhatIfInWords(t *testing.T) {
 			After: analyze.Judgement{SettingsID: "fe", Label: intensity.LabelNoData, Verdict: intensity.VerdictNoHR},
 		},
 	}
+	changes[0].Before.Pace = analyze.ByPace{Threshold: 300, LowMs: 30 * 60000, ModerateMs: 20 * 60000, HighMs: 10 * 60000}
+	changes[0].After.Pace = analyze.ByPace{Threshold: 270, LowMs: 54 * 60000, ModerateMs: 6 * 60000}
+	changes[2].After.Pace = analyze.ByPace{Threshold: 270, LowMs: 60 * 60000}
 	weeks := []analyze.WeekChange{
 		{
 			Start:  19842,
-			Before: analyze.WeekSum{Sessions: 4, HRSessions: 3, Easy: 1, Moderate: 1, Hard: 1, TimerMs: 180 * 60000, ClassifiedMs: 180 * 60000, LowMs: 120 * 60000, ModerateMs: 40 * 60000, HighMs: 20 * 60000},
-			After:  analyze.WeekSum{Sessions: 4, HRSessions: 3, Easy: 2, Moderate: 1, TimerMs: 180 * 60000, ClassifiedMs: 180 * 60000, LowMs: 170 * 60000, ModerateMs: 9 * 60000, HighMs: 60000},
+			Before: analyze.WeekSum{Sessions: 4, HRSessions: 3, Easy: 1, Moderate: 1, Hard: 1, TimerMs: 180 * 60000, ClassifiedMs: 180 * 60000, LowMs: 120 * 60000, ModerateMs: 40 * 60000, HighMs: 20 * 60000, PaceSessions: 2, PaceLowMs: 30 * 60000, PaceModerateMs: 20 * 60000, PaceHighMs: 10 * 60000},
+			After:  analyze.WeekSum{Sessions: 4, HRSessions: 3, Easy: 2, Moderate: 1, TimerMs: 180 * 60000, ClassifiedMs: 180 * 60000, LowMs: 170 * 60000, ModerateMs: 9 * 60000, HighMs: 60000, PaceSessions: 3, PaceLowMs: 114 * 60000, PaceModerateMs: 6 * 60000},
 		},
 		{Start: 19849, Before: analyze.WeekSum{Sessions: 1, TimerMs: 60000}, After: analyze.WeekSum{Sessions: 1, TimerMs: 60000}},
 	}

@@ -30,6 +30,10 @@ type judgementRow struct {
 	Verdict      string     `ch:"verdict"`
 	RulesVersion uint32     `ch:"rules_version"`
 	AnalyzedAt   int64      `ch:"analyzed_at"`
+	Threshold    float64    `ch:"threshold_pace"`
+	PaceLowMs    int64      `ch:"pace_low_ms"`
+	PaceModMs    int64      `ch:"pace_moderate_ms"`
+	PaceHighMs   int64      `ch:"pace_high_ms"`
 }
 
 // Judgements returns what is stored of the intensity of those of the sessions
@@ -61,6 +65,7 @@ func (row *judgementRow) judgement() analyze.Judgement {
 		LowMs: row.LowMs, ModerateMs: row.ModerateMs, HighMs: row.HighMs, LowShare: row.LowShare,
 		Meets8020: row.Meets8020, Class: intensity.Class(row.SessionClass), Label: intensity.Label(row.Label),
 		CapOK: row.CapOK, Verdict: intensity.Verdict(row.Verdict), RulesVersion: row.RulesVersion, AnalyzedMs: row.AnalyzedAt,
+		Pace: analyze.ByPace{Threshold: row.Threshold, LowMs: row.PaceLowMs, ModerateMs: row.PaceModMs, HighMs: row.PaceHighMs},
 	}
 	if row.SettingsFrom != nil {
 		from := dayOf(*row.SettingsFrom)
@@ -73,7 +78,8 @@ func (row *judgementRow) judgement() analyze.Judgement {
 // and the day on which that athlete's weeks start: 1 = Monday to 7 = Sunday.
 func (s *Store) Tallies(ctx context.Context, athlete schema.AthleteID) (tallies []analyze.Tally, startsOn int, err error) {
 	const (
-		query = `SELECT s.session_id, s.local_day, s.elapsed_ms - s.paused_ms, s.classified_ms, i.low_ms, i.moderate_ms, i.high_ms, i.session_class
+		query = `SELECT s.session_id, s.local_day, s.elapsed_ms - s.paused_ms, s.classified_ms, i.low_ms, i.moderate_ms, i.high_ms, i.session_class,
+				i.threshold_pace, i.pace_low_ms, i.pace_moderate_ms, i.pace_high_ms
 			FROM (SELECT * FROM sessions_versions FINAL WHERE athlete_id = {athlete:String}) AS s
 			LEFT JOIN (SELECT * FROM intensity_versions FINAL WHERE athlete_id = {athlete:String}) AS i ON i.session_id = s.session_id
 			WHERE isNull(s.duplicate_of)
@@ -101,7 +107,8 @@ func (s *Store) Tallies(ctx context.Context, athlete schema.AthleteID) (tallies 
 			local time.Time
 			class string
 		)
-		if err := rows.Scan(&id, &local, &t.TimerMs, &t.ClassifiedMs, &t.LowMs, &t.ModerateMs, &t.HighMs, &class); err != nil {
+		if err := rows.Scan(&id, &local, &t.TimerMs, &t.ClassifiedMs, &t.LowMs, &t.ModerateMs, &t.HighMs, &class,
+			&t.Pace.Threshold, &t.Pace.LowMs, &t.Pace.ModerateMs, &t.Pace.HighMs); err != nil {
 			return nil, 0, classify("read sessions", err)
 		}
 		t.ID, t.Day, t.Class = schema.SessionID(id), dayOf(local), intensity.Class(class)

@@ -24,12 +24,13 @@ type whatIfCmd struct {
 // Help says more than fits a line.
 func (c *whatIfCmd) Help() string {
 	return `Takes what athlete set takes, and shows which sessions and weeks would get another verdict,
-class or low share. Nothing is stored; athlete set with the same flags analyzes exactly the
-sessions that are covered here.
+class or low share, by pace as well where a threshold pace is set. Nothing is stored;
+athlete set with the same flags analyzes exactly the sessions that are covered here.
 
 Examples:
   plodwatch what-if me --max-hr 186
   plodwatch what-if anna --zone-model friel7 --lthr 168 --from 2026-03-01
+  plodwatch what-if me --threshold-pace 4:30
   plodwatch what-if me --max-hr 186 --json | jq '.sessions[] | select(.changed)'`
 }
 
