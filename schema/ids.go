@@ -71,6 +71,15 @@ func (id JobID) UploadID() int64 {
 	return int64(binary.BigEndian.Uint64(id[:8]) >> 11) //nolint:gosec // 53 bits
 }
 
+// ParseJobID reads the 32 hexadecimal digits that String writes.
+func ParseJobID(s string) (JobID, error) {
+	var id JobID
+	if n, err := hex.Decode(id[:], []byte(s)); len(s) != 2*len(id) || err != nil || n != len(id) {
+		return JobID{}, fmt.Errorf("job id %q: need 32 hexadecimal digits: %w", clip(s), ErrBadID)
+	}
+	return id, nil
+}
+
 // String returns the identity as 32 lower-case hexadecimal digits.
 func (id JobID) String() string { return hex.EncodeToString(id[:]) }
 

@@ -3,7 +3,8 @@
 //
 //	data/ab/abcd...       an export as it was handed in
 //	data/ab/abcd....zst   an export that looks like XML, compressed
-//	taken/ab/abcd...      an empty file: the job of this identity was queued
+//	taken/ab/abcd...      the job of this identity was queued; a little JSON says
+//	                      what it was (older marks are empty)
 //	tmp/                  what is being written
 //
 // A file appears under its identity only when it is whole and on stable

@@ -381,27 +381,12 @@ func TestWalkSeesEveryExportOnceInOrder(t *testing.T) {
 	}
 }
 
-func TestLedgerRemembers(t *testing.T) {
-	dir := t.TempDir()
-	d := open(t, dir)
-	mine, other := schema.JobID{1, 2}, schema.JobID{1, 3}
-	for range 2 {
-		if err := d.MarkTaken(mine); err != nil {
-			t.Fatal(err)
-		}
-	}
-	again := open(t, dir)
-	if !again.Taken(mine) || again.Taken(other) {
-		t.Errorf("taken: %t, not taken: %t", again.Taken(mine), !again.Taken(other))
-	}
-}
-
 func TestOnlyTheOwnerMayRead(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new", "store")
 	d := open(t, dir)
 	put(t, d, noise(10))
 	put(t, d, track(1))
-	if err := d.MarkTaken(schema.JobID{1}); err != nil {
+	if err := d.MarkTaken(&schema.Job{Athlete: "me"}); err != nil {
 		t.Fatal(err)
 	}
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {

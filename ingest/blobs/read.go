@@ -4,13 +4,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/klauspost/compress/zstd"
@@ -165,30 +163,4 @@ func nameOf(entry fs.DirEntry) (schema.ExportID, bool) {
 	name := strings.TrimSuffix(entry.Name(), compressedSuffix)
 	id, err := schema.ParseExportID(name)
 	return id, err == nil && entry.Type().IsRegular() && id.String() == name
-}
-
-// Taken reports whether MarkTaken was called for job.
-func (d *Dir) Taken(job schema.JobID) bool {
-	return exists(d.marker(job))
-}
-
-// MarkTaken remembers that job was queued. The mark may be lost in a power cut;
-// then the job is queued once more and its results replace themselves.
-func (d *Dir) MarkTaken(job schema.JobID) error {
-	path := d.marker(job)
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o600)
-	if errors.Is(err, fs.ErrNotExist) {
-		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			return diskFault("mark job as taken", err)
-		}
-		file, err = os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o600)
-	}
-	if err != nil {
-		return diskFault("mark job as taken", err)
-	}
-	return file.Close()
-}
-
-func (d *Dir) marker(job schema.JobID) string {
-	return filepath.Join(d.cfg.Dir, takenName, hex.EncodeToString(job[:1]), job.String())
 }

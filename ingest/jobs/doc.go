@@ -22,8 +22,9 @@ import (
 type Ledger interface {
 	// Taken reports whether job was marked.
 	Taken(job schema.JobID) bool
-	// MarkTaken marks job. A mark that is lost only repeats work.
-	MarkTaken(job schema.JobID) error
+	// MarkTaken marks job, and keeps what it says for the day when both the
+	// queues and the tables are lost. A mark that is lost only repeats work.
+	MarkTaken(job *schema.Job) error
 }
 
 // notNow turns a queue that takes nothing now, or is gone, into

@@ -112,7 +112,7 @@ func (in *Intake) take(ctx context.Context, athlete schema.AthleteID, source sch
 	if err != nil {
 		return ingest.Receipt{}, err
 	}
-	if err := in.deps.Ledger.MarkTaken(job.ID()); err != nil {
+	if err := in.deps.Ledger.MarkTaken(&job); err != nil {
 		// The job is queued: the export is taken. At worst it is taken twice.
 		in.deps.Log.WarnContext(ctx, "export is not marked as taken", "export", export.String(), "error", err)
 	}

@@ -127,7 +127,7 @@ type brokenLedger struct{}
 
 func (brokenLedger) Taken(schema.JobID) bool { return false }
 
-func (brokenLedger) MarkTaken(schema.JobID) error { return errors.New("disk is read-only") }
+func (brokenLedger) MarkTaken(*schema.Job) error { return errors.New("disk is read-only") }
 
 func TestManyHandInAtTheSameTime(t *testing.T) {
 	r := newRoom(t, nil)

@@ -60,7 +60,7 @@ type batch struct {
 	*Publisher
 
 	out  *streams.Batch
-	jobs []schema.JobID // published and not yet flushed
+	jobs []schema.Job // published and not yet flushed
 }
 
 // PublishSession sends one session; see ingest.Batch.
@@ -106,7 +106,7 @@ func (b *batch) PublishJob(ctx context.Context, job schema.Job) error {
 	if err := b.send(ctx, queueExports, msg); err != nil {
 		return fmt.Errorf("publish job: %w", err)
 	}
-	b.jobs = append(b.jobs, job.ID())
+	b.jobs = append(b.jobs, job)
 	return nil
 }
 
@@ -117,9 +117,9 @@ func (b *batch) Flush(ctx context.Context) error {
 		b.deps.Metrics.publishFailure(queueAny, err)
 		return fmt.Errorf("flush messages: %w", err)
 	}
-	for _, job := range b.jobs {
-		if err := b.deps.Ledger.MarkTaken(job); err != nil {
-			b.deps.Log.WarnContext(ctx, "member of an archive is not marked as taken", "job", job.String(), "error", err)
+	for i := range b.jobs {
+		if err := b.deps.Ledger.MarkTaken(&b.jobs[i]); err != nil {
+			b.deps.Log.WarnContext(ctx, "member of an archive is not marked as taken", "export", b.jobs[i].Export.String(), "error", err)
 		}
 	}
 	b.jobs = nil
