@@ -10,6 +10,7 @@ import (
 	"maps"
 	"mime/multipart"
 	"net/http"
+	"net/http/httptest"
 	"net/textproto"
 	"slices"
 	"strings"
@@ -214,3 +215,10 @@ func tcxText() []byte {
 func keys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 func decodeJSON(data []byte, v any) error { return json.Unmarshal(data, v) }
+
+// record serves a request without a connection.
+func record(h *house, r *http.Request) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	h.gate.ServeHTTP(w, r)
+	return w
+}

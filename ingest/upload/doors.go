@@ -2,7 +2,6 @@ package upload
 
 import (
 	"encoding/json"
-	"errors"
 	"mime"
 	"net/http"
 	"strconv"
@@ -114,7 +113,11 @@ func passwordIn(w http.ResponseWriter, r *http.Request) (string, error) {
 		}
 		return b.Password, nil
 	}
-	if err := r.ParseMultipartForm(maxText); err != nil && !errors.Is(err, http.ErrNotMultipart) {
+	// A form without files has its errors from ParseForm alone.
+	if err = r.ParseForm(); err == nil && isMultipart(r) {
+		err = r.ParseMultipartForm(maxText)
+	}
+	if err != nil {
 		return "", refuse(http.StatusBadRequest, "password", "invalid", "the body is no form with username and password")
 	}
 	return strings.TrimSpace(r.PostFormValue("password")), nil

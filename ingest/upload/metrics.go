@@ -45,6 +45,9 @@ func (g *Gate) watch(route string, next http.Handler) http.Handler {
 		began := time.Now()
 		g.deps.Metrics.under.Inc()
 		seen := &seenWriter{ResponseWriter: w}
+		// The server looks at its own request to see how much of the body is
+		// left, and lets a client that still sends read the answer.
+		r = r.WithContext(r.Context())
 		g.guardBody(seen, r)
 		defer func() { //nolint:contextcheck // the request is at hand
 			g.deps.Metrics.under.Dec()
