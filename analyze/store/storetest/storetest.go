@@ -38,6 +38,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"exports by outcome":                            testExports,
 		"lists and prefixes":                            testLists,
 		"what became of uploads":                        testFates,
+		"copies of the same activity":                   testCopies,
 		"judgements and tallies":                        testJudgements,
 		"the rows of a report":                          testOverview,
 		"the week of three sessions":                    testWeekOfThreeSessions,
@@ -51,19 +52,52 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"a newer database is refused":                   testNewerDatabase,
 	}
 	maps.Copy(tests, signTests())
+	shared := openMigrated(t, open)
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			s := open(t)
-			t.Cleanup(func() {
-				if err := s.Close(); err != nil {
-					t.Error(err)
-				}
-			})
-			if _, err := s.Migrate(t.Context()); err != nil {
-				t.Fatal(err)
+			if changesTables(name) {
+				test(t, openMigrated(t, open))
+				return
 			}
-			test(t, s)
+			empty(t, shared)
+			test(t, shared)
 		})
+	}
+}
+
+// changesTables reports whether a test changes the tables themselves, or what
+// comes with them: it gets a database of its own. The others share one, which
+// is emptied before each, because making the tables takes longer than most of
+// them.
+func changesTables(test string) bool {
+	switch test {
+	case "the tables are made once", "a newer database is refused", "every column has a comment", "another protocol":
+		return true
+	}
+	return false
+}
+
+func openMigrated(t *testing.T, open func(t *testing.T) *store.Store) *store.Store {
+	t.Helper()
+	s := open(t)
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if _, err := s.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// empty takes away all rows but those that came with the tables.
+func empty(t *testing.T, s *store.Store) {
+	t.Helper()
+	full := value[[]string](t, s, `SELECT groupArray(name) FROM system.tables WHERE database = currentDatabase()
+		AND total_rows > 0 AND name NOT IN ('schema_versions', 'return_phases_versions')`)
+	for _, table := range full {
+		exec(t.Context(), t, s, "TRUNCATE TABLE %s", table)
 	}
 }
 
