@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 
 	"plodwatch/schema"
 	"plodwatch/schema/streams"
@@ -35,6 +36,20 @@ func decodeOrder(data []byte) (order, error) {
 		return order{}, errOrder
 	}
 	return o, nil
+}
+
+// PeekOrder returns whose a queued download is and the host it is to come
+// from, for people: the rest of the address may hold a secret. What is no such
+// message is an error that quotes nothing of it.
+func PeekOrder(data []byte) (athlete schema.AthleteID, host string, err error) {
+	o, err := decodeOrder(data)
+	if err != nil {
+		return "", "", fmt.Errorf("read order: %w", err)
+	}
+	if u, err := url.Parse(o.URL); err == nil {
+		host = u.Hostname()
+	}
+	return o.Athlete, host, nil
 }
 
 // message is the order as it is queued for a signed message. The same file in
