@@ -39,6 +39,7 @@ type Metrics struct {
 	rederived    *prometheus.CounterVec // by cause
 	sweeps       *prometheus.CounterVec // by result
 	refreshed    prometheus.Counter
+	copies       prometheus.Counter
 	samples      prometheus.Counter
 	rowsInHand   prometheus.Gauge
 	batchSeconds prometheus.Histogram
@@ -60,6 +61,9 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		sweeps:    vec("sweeps_total", "Searches for sessions to derive again: stored, not_now, permanent.", "result"),
 		refreshed: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "plodwatch_analyze_refreshed_total", Help: "Athletes whose days and what follows from them were made again.",
+		}),
+		copies: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "plodwatch_analyze_copy_verdicts_total", Help: "Changed verdicts on whether a session is a copy of another.",
 		}),
 		samples: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "plodwatch_analyze_samples_total", Help: "Samples of stored sessions.",
@@ -84,6 +88,6 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	m.rederived.WithLabelValues(causeInputs)
 	m.rederived.WithLabelValues(causeRequest)
 	reg.MustRegister(m.sessions, m.exports, m.batches, m.verdicts, m.rederived, m.sweeps,
-		m.refreshed, m.samples, m.rowsInHand, m.batchSeconds, m.batchRows)
+		m.refreshed, m.copies, m.samples, m.rowsInHand, m.batchSeconds, m.batchRows)
 	return m
 }

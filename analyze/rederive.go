@@ -207,7 +207,7 @@ func (a *Analyzer) rederiveKeys(ctx context.Context, bg *background, keys []Sess
 		a.locate(&s.Env.Session)
 		m := intensity.Measure(&s.Env.Session)
 		row := bg.derive(s.Env, m, Fingerprint(&s.Env.Session.Samples, m.HRFlags))
-		row.SamplesStored = row.Decode == s.Decode
+		row.SamplesStored, row.Mark = row.Decode == s.Decode, s.Mark
 		row.AnalyzedMs = nowMs
 		row.Version = max(VersionOf(s.Env.DecoderVersion, nowMs), s.Version+1) // also when the clock went back
 		batch.Sessions = append(batch.Sessions, row)

@@ -138,6 +138,9 @@ func TestTimeZoneOfTheAthleteMakesTheDay(t *testing.T) {
 		late.Session.Samples.TimeMs[i] += shift
 	}
 	byFile := run("me", 1, 180)
+	for i := range byFile.Session.Samples.HeartRate {
+		byFile.Session.Samples.HeartRate[i] -= 20 // another run, no copy with a wrong clock
+	}
 	byFile.Session.OffsetSource, byFile.Session.UTCOffsetS = schema.OffsetFile, -8*3600
 	b.take(late, byFile)
 	b.stored()

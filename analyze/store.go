@@ -60,5 +60,6 @@ type Store interface {
 	Writer
 	Reader
 	Archive
+	Copies
 	Summaries
 }

@@ -12,7 +12,8 @@ import (
 // sweeper looks for stored sessions whose inputs have changed since they were
 // derived: settings that another process wrote meanwhile, an observed maximum
 // that a session raised which came in later but took place earlier, or a newer
-// version of the rules. Then it has the summaries of the athletes made anew.
+// version of the rules. Then it decides which sessions are copies of others,
+// and has the summaries of the athletes made anew.
 // Whatever the order of arrival, the last state is the same.
 type sweeper struct {
 	a      *Analyzer
@@ -106,6 +107,9 @@ func (s *sweeper) round(ctx context.Context, batches <-chan *pending) error {
 			s.dirty[athlete]++
 		}
 		again, err := s.a.rederive(ctx, part, (*background).outdated, causeInputs, between, nil)
+		if err == nil {
+			_, err = s.a.settleCopies(ctx, part)
+		}
 		if err == nil {
 			err = s.settle(ctx, part, again)
 		}

@@ -28,9 +28,12 @@ type Session struct {
 	ClassifiedMs int64   // heart rate that counts, ms; 0 = none
 	HRAvg        float64 // bpm, 0 = none
 	HRMax        float64 // bpm, 0 = none
-	DistanceM    float64 // 0 = none
-	Samples      int64
-	ReceivedMs   int64 // Unix ms
+	// HRShares is how the heart rate is spread: the shares of ClassifiedMs
+	// in bands of bpm, in permille. Sessions are compared band by band.
+	HRShares   []uint16
+	DistanceM  float64 // 0 = none
+	Samples    int64
+	ReceivedMs int64 // Unix ms
 
 	Choice Choice           // what a person said of it
 	Of     schema.SessionID // with ChoiceDrop: of which it is a copy; zero: of which it looks like one
@@ -76,6 +79,7 @@ const (
 	sameShare  = 0.01             // by which distances of the same activity differ
 	sameHRAvg  = 1.5              // bpm
 	sameHRMax  = 3.0              // bpm
+	sameSpread = 900              // permille of the time that must be in the same bands
 	surely     = 0.9              // from this confidence on a copy stands for the one that counts
 )
 
@@ -255,7 +259,7 @@ func shifted(a, b *Session, apart, difference int64) float64 {
 	}
 	evidence := 0
 	if a.HRAvg > 0 && b.HRAvg > 0 {
-		if math.Abs(a.HRAvg-b.HRAvg) > sameHRAvg || math.Abs(a.HRMax-b.HRMax) > sameHRMax {
+		if math.Abs(a.HRAvg-b.HRAvg) > sameHRAvg || math.Abs(a.HRMax-b.HRMax) > sameHRMax || !sameHRSpread(a.HRShares, b.HRShares) {
 			return 0
 		}
 		evidence++
@@ -267,6 +271,15 @@ func shifted(a, b *Session, apart, difference int64) float64 {
 		evidence++
 	}
 	return []float64{0, 0.7, 0.9}[evidence]
+}
+
+// sameHRSpread reports whether heart rates are spread alike.
+func sameHRSpread(a, b []uint16) bool {
+	common := 0
+	for i := range min(len(a), len(b)) {
+		common += int(min(a[i], b[i]))
+	}
+	return common >= sameSpread
 }
 
 // round keeps two digits, which is what is stored.

@@ -23,7 +23,7 @@ func id(n byte) schema.SessionID { return schema.SessionID{n} }
 func run(n byte, change func(*duplicates.Session)) duplicates.Session {
 	s := duplicates.Session{
 		ID: id(n), Export: schema.ExportID{n}, Format: schema.FormatFIT, Sport: schema.SportRunning,
-		StartMs: noon, EndMs: noon + hour, ClassifiedMs: hour, HRAvg: 140, HRMax: 160, DistanceM: 12_000, Samples: 3600,
+		StartMs: noon, EndMs: noon + hour, ClassifiedMs: hour, HRShares: []uint16{100, 600, 300}, HRAvg: 140, HRMax: 160, DistanceM: 12_000, Samples: 3600,
 		ReceivedMs: noon + day + int64(n),
 	}
 	if change != nil {
@@ -59,6 +59,8 @@ func TestPairs(t *testing.T) {
 		"14 h and a bit later":          {shift(14*hour + 15*minute), "", 0},
 		"100 min later, the same":       {shift(100 * minute), "", 0},
 		"2 h later, other heart rate":   {func(s *duplicates.Session) { shift(2 * hour)(s); s.HRAvg = 142 }, "", 0},
+		"2 h later, spread otherwise":   {func(s *duplicates.Session) { shift(2 * hour)(s); s.HRShares = []uint16{250, 450, 300} }, "", 0},
+		"2 h later, spread alike":       {func(s *duplicates.Session) { shift(2 * hour)(s); s.HRShares = []uint16{200, 500, 300} }, duplicates.ReasonShifted, 0.9},
 		"2 h later, other distance":     {func(s *duplicates.Session) { shift(2 * hour)(s); s.DistanceM = 12_200 }, "", 0},
 		"2 h later, only distance":      {func(s *duplicates.Session) { shift(2 * hour)(s); s.HRAvg, s.HRMax = 0, 0 }, duplicates.ReasonShifted, 0.7},
 		"2 h later, nothing known":      {func(s *duplicates.Session) { shift(2 * hour)(s); s.HRAvg, s.DistanceM = 0, 0 }, "", 0},

@@ -58,11 +58,17 @@ type Summary struct {
 	Flags        []string  `ch:"flags" json:"flags"`
 }
 
-const summarySQL = `SELECT s.session_id AS session_id, s.athlete_id AS athlete_id, export_id, sport, sub_sport,
+const summaryColumns = `SELECT s.session_id AS session_id, s.athlete_id AS athlete_id, export_id, sport, sub_sport,
 		started_at, utc_offset_s, elapsed_s, timer_s, moving_s, hr_coverage, distance_m, pace_s_per_km, hr_avg,
 		s.hr_max AS hr_max, i.hr_max AS hr_max_used, hr_max_source, low_s, moderate_s, high_s, low_share, zone_s,
 		zone_bounds, session_class, label, above60_s, cap_bpm, over_cap_s, cap_ok, trimp, verdict, flags
-	FROM sessions AS s LEFT JOIN intensity AS i ON s.athlete_id = i.athlete_id AND s.session_id = i.session_id`
+	FROM `
+
+// What counts, and everything.
+const (
+	summarySQL    = summaryColumns + "sessions AS s LEFT JOIN intensity AS i ON s.athlete_id = i.athlete_id AND s.session_id = i.session_id"
+	allSummarySQL = summaryColumns + "sessions_and_copies AS s LEFT JOIN intensity_and_copies AS i ON s.athlete_id = i.athlete_id AND s.session_id = i.session_id"
+)
 
 // List returns sessions in the order of their start, of those with the same
 // start in the order of their id.
@@ -104,9 +110,9 @@ func (s *Store) List(ctx context.Context, f ListFilter) ([]Summary, error) {
 
 // FindSession returns the sessions whose id begins with prefix, the form of
 // SessionID.String or the beginning of it: none, the one, or several when the
-// prefix is too short.
+// prefix is too short. Copies of other sessions are among them.
 func (s *Store) FindSession(ctx context.Context, prefix string) ([]Summary, error) {
-	query := summarySQL + " WHERE startsWith(toString(s.session_id), {prefix:String}) ORDER BY started_at, session_id"
+	query := allSummarySQL + " WHERE startsWith(toString(s.session_id), {prefix:String}) ORDER BY started_at, session_id"
 	var found []Summary
 	ctx = withParameter(ctx, "prefix", parameterText(strings.ToLower(prefix)))
 	if err := s.conn.Select(ctx, &found, query); err != nil {

@@ -9,84 +9,88 @@ import (
 	"github.com/google/uuid"
 
 	"plodwatch/analyze"
+	"plodwatch/analyze/duplicates"
 	"plodwatch/analyze/intensity"
 	"plodwatch/schema"
 )
 
 // sessionRow is a row of sessions_versions.
 type sessionRow struct {
-	AthleteID         string    `ch:"athlete_id"`
-	SessionID         uuid.UUID `ch:"session_id"`
-	ExportID          string    `ch:"export_id"`
-	Ordinal           uint32    `ch:"ordinal"`
-	Format            string    `ch:"format"`
-	Salvaged          bool      `ch:"salvaged"`
-	ReceivedAt        int64     `ch:"received_at"`
-	DecoderVersion    uint32    `ch:"decoder_version"`
-	Decode            uint64    `ch:"decode"`
-	Samples           uint32    `ch:"samples"`
-	Sport             string    `ch:"sport"`
-	SubSport          string    `ch:"sub_sport"`
-	StartedAt         int64     `ch:"started_at"`
-	EndedAt           int64     `ch:"ended_at"`
-	UTCOffsetS        int32     `ch:"utc_offset_s"`
-	UTCOffsetSource   string    `ch:"utc_offset_source"`
-	LocalDay          time.Time `ch:"local_day"`
-	ElapsedMs         int64     `ch:"elapsed_ms"`
-	PausedMs          int64     `ch:"paused_ms"`
-	GapMs             int64     `ch:"gap_ms"`
-	NoHRMs            int64     `ch:"no_hr_ms"`
-	RejectedHRMs      int64     `ch:"rejected_hr_ms"`
-	ClassifiedMs      int64     `ch:"classified_ms"`
-	MovingMs          int64     `ch:"moving_ms"`
-	HRMs              []int64   `ch:"hr_ms"`
-	SpeedMs           []int64   `ch:"speed_ms"`
-	DistanceM         *float64  `ch:"distance_m"`
-	AscentM           float64   `ch:"ascent_m"`
-	HRAvg             *float64  `ch:"hr_avg"`
-	HRMax             *uint8    `ch:"hr_max"`
-	ObservedHRMax     float64   `ch:"observed_hr_max"`
-	WatchElapsedMs    int64     `ch:"watch_elapsed_ms"`
-	WatchTimerMs      int64     `ch:"watch_timer_ms"`
-	WatchDistanceCm   int64     `ch:"watch_distance_cm"`
-	WatchAscentM      int32     `ch:"watch_ascent_m"`
-	WatchHRAvg        uint8     `ch:"watch_hr_avg"`
-	WatchHRMax        uint8     `ch:"watch_hr_max"`
-	WatchSpeedMMps    int32     `ch:"watch_speed_mmps"`
-	WatchCaloriesKcal int32     `ch:"watch_calories_kcal"`
-	WatchZoneMs       []int64   `ch:"watch_zone_ms"`
-	WatchZoneBounds   []uint8   `ch:"watch_zone_bounds"`
-	WatchZoneHRMax    uint8     `ch:"watch_zone_hr_max"`
-	WatchZoneHRRest   uint8     `ch:"watch_zone_hr_rest"`
-	WatchZoneHRLT     uint8     `ch:"watch_zone_hr_lt"`
-	WatchDeltaMs      []int64   `ch:"watch_delta_ms"`
-	WatchInferred     bool      `ch:"watch_inferred"`
-	FileHRMax         uint8     `ch:"file_hr_max"`
-	FileHRMaxSource   string    `ch:"file_hr_max_source"`
-	FileHRRest        uint8     `ch:"file_hr_rest"`
-	FileHRLT          uint8     `ch:"file_hr_lt"`
-	RPE               *float32  `ch:"rpe"`
-	Feel              *int16    `ch:"feel"`
-	Device            string    `ch:"device"`
-	DecoderFlags      []string  `ch:"decoder_flags"`
-	SignalFlags       []string  `ch:"signal_flags"`
-	TimerEventMs      []int64   `ch:"timer_event_ms"`
-	TimerEventStop    []bool    `ch:"timer_event_stop"`
-	BreakFromMs       []int64   `ch:"break_from_ms"`
-	BreakToMs         []int64   `ch:"break_to_ms"`
-	LapStartMs        []int64   `ch:"lap_start_ms"`
-	LapEndMs          []int64   `ch:"lap_end_ms"`
-	LapElapsedMs      []int64   `ch:"lap_elapsed_ms"`
-	LapTimerMs        []int64   `ch:"lap_timer_ms"`
-	LapDistanceCm     []int64   `ch:"lap_distance_cm"`
-	LapHRAvg          []uint8   `ch:"lap_hr_avg"`
-	LapHRMax          []uint8   `ch:"lap_hr_max"`
-	LapZoneMs         [][]int64 `ch:"lap_zone_ms"`
-	LapZoneBounds     [][]uint8 `ch:"lap_zone_bounds"`
-	LapZoneHR         [][]uint8 `ch:"lap_zone_hr"`
-	RulesVersion      uint32    `ch:"rules_version"`
-	AnalyzedAt        int64     `ch:"analyzed_at"`
-	Version           uint64    `ch:"version"`
+	AthleteID         string     `ch:"athlete_id"`
+	SessionID         uuid.UUID  `ch:"session_id"`
+	ExportID          string     `ch:"export_id"`
+	Ordinal           uint32     `ch:"ordinal"`
+	Format            string     `ch:"format"`
+	Salvaged          bool       `ch:"salvaged"`
+	ReceivedAt        int64      `ch:"received_at"`
+	DecoderVersion    uint32     `ch:"decoder_version"`
+	Decode            uint64     `ch:"decode"`
+	Samples           uint32     `ch:"samples"`
+	Sport             string     `ch:"sport"`
+	SubSport          string     `ch:"sub_sport"`
+	StartedAt         int64      `ch:"started_at"`
+	EndedAt           int64      `ch:"ended_at"`
+	UTCOffsetS        int32      `ch:"utc_offset_s"`
+	UTCOffsetSource   string     `ch:"utc_offset_source"`
+	LocalDay          time.Time  `ch:"local_day"`
+	ElapsedMs         int64      `ch:"elapsed_ms"`
+	PausedMs          int64      `ch:"paused_ms"`
+	GapMs             int64      `ch:"gap_ms"`
+	NoHRMs            int64      `ch:"no_hr_ms"`
+	RejectedHRMs      int64      `ch:"rejected_hr_ms"`
+	ClassifiedMs      int64      `ch:"classified_ms"`
+	MovingMs          int64      `ch:"moving_ms"`
+	HRMs              []int64    `ch:"hr_ms"`
+	SpeedMs           []int64    `ch:"speed_ms"`
+	DistanceM         *float64   `ch:"distance_m"`
+	AscentM           float64    `ch:"ascent_m"`
+	HRAvg             *float64   `ch:"hr_avg"`
+	HRMax             *uint8     `ch:"hr_max"`
+	ObservedHRMax     float64    `ch:"observed_hr_max"`
+	WatchElapsedMs    int64      `ch:"watch_elapsed_ms"`
+	WatchTimerMs      int64      `ch:"watch_timer_ms"`
+	WatchDistanceCm   int64      `ch:"watch_distance_cm"`
+	WatchAscentM      int32      `ch:"watch_ascent_m"`
+	WatchHRAvg        uint8      `ch:"watch_hr_avg"`
+	WatchHRMax        uint8      `ch:"watch_hr_max"`
+	WatchSpeedMMps    int32      `ch:"watch_speed_mmps"`
+	WatchCaloriesKcal int32      `ch:"watch_calories_kcal"`
+	WatchZoneMs       []int64    `ch:"watch_zone_ms"`
+	WatchZoneBounds   []uint8    `ch:"watch_zone_bounds"`
+	WatchZoneHRMax    uint8      `ch:"watch_zone_hr_max"`
+	WatchZoneHRRest   uint8      `ch:"watch_zone_hr_rest"`
+	WatchZoneHRLT     uint8      `ch:"watch_zone_hr_lt"`
+	WatchDeltaMs      []int64    `ch:"watch_delta_ms"`
+	WatchInferred     bool       `ch:"watch_inferred"`
+	FileHRMax         uint8      `ch:"file_hr_max"`
+	FileHRMaxSource   string     `ch:"file_hr_max_source"`
+	FileHRRest        uint8      `ch:"file_hr_rest"`
+	FileHRLT          uint8      `ch:"file_hr_lt"`
+	RPE               *float32   `ch:"rpe"`
+	Feel              *int16     `ch:"feel"`
+	Device            string     `ch:"device"`
+	DecoderFlags      []string   `ch:"decoder_flags"`
+	SignalFlags       []string   `ch:"signal_flags"`
+	TimerEventMs      []int64    `ch:"timer_event_ms"`
+	TimerEventStop    []bool     `ch:"timer_event_stop"`
+	BreakFromMs       []int64    `ch:"break_from_ms"`
+	BreakToMs         []int64    `ch:"break_to_ms"`
+	LapStartMs        []int64    `ch:"lap_start_ms"`
+	LapEndMs          []int64    `ch:"lap_end_ms"`
+	LapElapsedMs      []int64    `ch:"lap_elapsed_ms"`
+	LapTimerMs        []int64    `ch:"lap_timer_ms"`
+	LapDistanceCm     []int64    `ch:"lap_distance_cm"`
+	LapHRAvg          []uint8    `ch:"lap_hr_avg"`
+	LapHRMax          []uint8    `ch:"lap_hr_max"`
+	LapZoneMs         [][]int64  `ch:"lap_zone_ms"`
+	LapZoneBounds     [][]uint8  `ch:"lap_zone_bounds"`
+	LapZoneHR         [][]uint8  `ch:"lap_zone_hr"`
+	DuplicateOf       *uuid.UUID `ch:"duplicate_of"`
+	DuplicateReason   string     `ch:"duplicate_reason"`
+	DuplicateSure     float32    `ch:"duplicate_confidence"`
+	RulesVersion      uint32     `ch:"rules_version"`
+	AnalyzedAt        int64      `ch:"analyzed_at"`
+	Version           uint64     `ch:"version"`
 }
 
 // columnsOf lists the columns of a row struct, in order, for an INSERT or a
@@ -133,6 +137,9 @@ func sessionRowOf(r *analyze.SessionRow) *sessionRow {
 		RulesVersion:    r.Result.RulesVersion,
 		AnalyzedAt:      r.AnalyzedMs,
 		Version:         r.Version,
+	}
+	if mark := r.Mark; mark.Reason != duplicates.ReasonNone {
+		row.DuplicateOf, row.DuplicateReason, row.DuplicateSure = (*uuid.UUID)(&mark.Of), string(mark.Reason), float32(mark.Confidence)
 	}
 	if s.HasRPE {
 		row.RPE = &s.RPE
@@ -243,6 +250,7 @@ func (row *sessionRow) stored() (*analyze.Stored, error) {
 	}
 	return &analyze.Stored{
 		Env: env, Decode: row.Decode, Version: row.Version, RulesVersion: row.RulesVersion,
+		Mark: markOf(row.SessionID, row.DuplicateOf, row.DuplicateReason, row.DuplicateSure),
 		Budget: intensity.Budget{
 			ElapsedMs: row.ElapsedMs, PausedMs: row.PausedMs, GapMs: row.GapMs, NoHRMs: row.NoHRMs,
 			RejectedHRMs: row.RejectedHRMs, ClassifiedMs: row.ClassifiedMs,

@@ -44,7 +44,7 @@ const (
 			WHERE athlete_id = {athlete:String} AND id IN {sessions:Array(UUID)}
 			GROUP BY id
 		) AS e LEFT JOIN (
-			SELECT session_id, duplicate_of FROM sessions
+			SELECT session_id, duplicate_of FROM sessions_versions FINAL
 			WHERE athlete_id = {athlete:String} AND session_id IN {sessions:Array(UUID)}
 		) AS s ON e.id = s.session_id
 		SETTINGS join_use_nulls = 1`
