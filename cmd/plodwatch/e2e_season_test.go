@@ -50,6 +50,7 @@ func TestEndToEndSeason(t *testing.T) {
 		{"the spring is warned of", (*life).warningsAreTrue},
 		{"the return passes but for the breach", (*life).returnIsTrue},
 		{"a coach is told who needs a call", (*life).callsAreTrue},
+		{"the answers of the README are real", (*life).readmeIsTrue},
 		{"settings change their time only", (*life).settingsChangeTheirTimeOnly},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.run(l.as(t)) })
