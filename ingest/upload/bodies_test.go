@@ -127,6 +127,13 @@ func TestBrokenPackingLeavesNothing(t *testing.T) {
 			}
 		})
 	}
+	kind, form := packed(t, []field{fileField(fitBytes(1, 5_000))})
+	packedForm := gzipped(t, form)
+	packedForm[len(packedForm)-8] ^= 1
+	h.post(uploads, packedForm, append(head, "Content-Type", kind)...).wantFault(t, http.StatusBadRequest, "file incomplete")
+	if h.files() != 0 {
+		t.Errorf("%d files stored", h.files())
+	}
 	head[len(head)-1] = "br"
 	h.post(uploads, good, head...).wantFault(t, http.StatusUnsupportedMediaType, "content-encoding invalid")
 }

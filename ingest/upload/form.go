@@ -21,8 +21,9 @@ const (
 
 // isMultipart reports whether a request brings a form with files.
 func isMultipart(r *http.Request) bool {
-	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	return err == nil && kind == "multipart/form-data"
+	// With an error beside it the parameters are broken: it is a form still.
+	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	return kind == "multipart/form-data"
 }
 
 // take takes the one file that a request brings, as a multipart form or as
@@ -232,6 +233,10 @@ func (f *form) finish() error {
 		return err
 	case another != nil:
 		return refuse(http.StatusBadRequest, "file", "too_many", "one file an upload; a zip may hold many")
+	}
+	// What packs the body has its checksum behind the form's end.
+	if _, err := io.Copy(io.Discard, f.whole); err != nil {
+		return asBodyError(err)
 	}
 	return io.EOF
 }

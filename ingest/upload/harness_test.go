@@ -52,6 +52,7 @@ type house struct {
 	tokens  *tokens.File
 	secrets []string
 	dir     string // of the blobs
+	records string // directory
 	blobs   *blobs.Dir
 	intake  upload.Intake // a real one unless set
 	nats    *natsd.Server
@@ -68,7 +69,7 @@ func open(t testing.TB, change func(*house)) *house {
 	t.Helper()
 	h := &house{
 		t: t, cfg: upload.DefaultConfig(), layout: streams.DefaultLayout(), clock: &clock{now: time.Now()},
-		log: &journal{}, reg: prometheus.NewRegistry(), ledger: newLedger(), dir: t.TempDir(),
+		log: &journal{}, reg: prometheus.NewRegistry(), ledger: newLedger(), dir: t.TempDir(), records: t.TempDir(),
 	}
 	h.tokens = tokens.Open(filepath.Join(t.TempDir(), "tokens.json"), h.clock.time)
 	if change != nil {
@@ -81,7 +82,7 @@ func open(t testing.TB, change func(*house)) *house {
 	if h.intake == nil {
 		h.intake = h.queued()
 	}
-	records, err := upload.OpenRecords(t.TempDir())
+	records, err := upload.OpenRecords(h.records)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,17 +195,22 @@ func (h *house) queue() uint64 {
 // stored returns the bytes of an export, nil when there is none.
 func (h *house) stored(id schema.ExportID) []byte {
 	h.t.Helper()
-	r, _, err := h.blobs.Open(context.Background(), id)
+	return readExport(h.t, h.blobs, id)
+}
+
+func readExport(t testing.TB, from *blobs.Dir, id schema.ExportID) []byte {
+	t.Helper()
+	r, _, err := from.Open(context.Background(), id)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
-		h.t.Fatal(err)
+		t.Fatal(err)
 	}
 	defer r.Close()
 	data, err := io.ReadAll(r)
 	if err != nil {
-		h.t.Fatal(err)
+		t.Fatal(err)
 	}
 	return data
 }

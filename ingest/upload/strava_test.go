@@ -109,8 +109,10 @@ func TestFormsThatMakeNoSenseLeaveNothing(t *testing.T) {
 			}
 		})
 	}
-	h.post(uploads, []byte("x"), append(head, "Content-Type", "multipart/form-data")...).
-		wantFault(t, http.StatusBadRequest, "content-type invalid")
+	for _, kind := range []string{"multipart/form-data", "multipart/form-data; boundary=", "multipart/form-data; boundary=b; x"} {
+		h.post(uploads, []byte("x"), append(head, "Content-Type", kind)...).
+			wantFault(t, http.StatusBadRequest, "content-type invalid")
+	}
 }
 
 // TestUploadHasThreeStatuses follows an upload through all that Strava
