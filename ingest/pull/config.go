@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -133,6 +134,9 @@ type Puller struct {
 	cfg    Config
 	deps   Deps
 	client *http.Client
+
+	mu   sync.Mutex
+	left []*download // to be given back at the end
 }
 
 // New returns a Puller, or an error that names every fault of cfg and every

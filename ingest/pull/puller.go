@@ -43,6 +43,7 @@ func (p *Puller) Run(ctx context.Context) error {
 	fetchers.Wait()
 	endWork()
 	watch.Wait()
+	p.giveAllBack(context.WithoutCancel(ctx))
 	if ctx.Err() != nil {
 		return nil //nolint:nilerr // the end of ctx is how Run is to end
 	}
@@ -102,7 +103,7 @@ func (p *Puller) deliver(pulling, work context.Context, delivery *streams.Delive
 	d.log = d.log.With("host", hostIn(o.URL), "try", d.tried+1)
 	switch {
 	case pulling.Err() != nil:
-		p.giveBack(last, d)
+		p.putBack(pulling, last, d)
 		return
 	case d.tried >= p.cfg.tries():
 		p.fail(last, d, &faultError{reason: reasonKilled, permanent: true})
@@ -121,9 +122,9 @@ func (p *Puller) deliver(pulling, work context.Context, delivery *streams.Delive
 	case reasonBusy:
 		d.log.WarnContext(work, "intake takes nothing now", "retry_in", p.cfg.NotNowDelay)
 		sleep(pulling, p.cfg.NotNowDelay)
-		p.giveBack(last, d)
+		p.putBack(pulling, last, d)
 	case reasonInterrupted:
-		p.giveBack(last, d)
+		p.putBack(pulling, last, d)
 	default:
 		p.fail(last, d, fault)
 	}
@@ -181,6 +182,35 @@ func (p *Puller) setAside(ctx context.Context, d *download, fault *faultError) {
 	}
 	d.log.WarnContext(ctx, "download is set aside", "reason", fault.Error())
 	p.count(resultSetAside)
+}
+
+// putBack gives an order back, but at the end only when all fetchers have
+// ended: the server would hand it to one that has just stopped listening, and
+// count that as a try. (It still may when the client is slow to say so; at
+// worst a stop costs a try.)
+func (p *Puller) putBack(pulling, ctx context.Context, d *download) {
+	if pulling.Err() == nil {
+		p.giveBack(ctx, d)
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.left = append(p.left, d)
+}
+
+func (p *Puller) giveAllBack(ctx context.Context) {
+	p.mu.Lock()
+	left := p.left
+	p.left = nil
+	p.mu.Unlock()
+	if len(left) > 0 {
+		ctx, cancel := context.WithTimeout(ctx, lastWords)
+		defer cancel()
+		_ = p.deps.JetStream.Conn().FlushWithContext(ctx) // giving back will say what is wrong
+	}
+	for _, d := range left {
+		p.giveBack(ctx, d)
+	}
 }
 
 // giveBack returns an order that was interrupted through no fault of its own:
