@@ -149,7 +149,7 @@ func TestHookDownloads(t *testing.T) {
 	}
 	d := p.up("--hook-secret-file", secrets, "--hook-allow", "127.0.0.1,files.example.com", "--hook-allow-http", "--hook-allow-private",
 		"--hook-athlete", "g/1=anna,g/2=bob", "--log-level", "debug")
-	post := func(key, url string) *http.Response {
+	post := func(key, url string) int {
 		t.Helper()
 		body, err := json.Marshal(map[string]any{"activityFiles": []any{map[string]string{
 			"userId": "g/1", "userAccessToken": "uat-geheim", "fileType": "FIT", "callbackURL": url,
@@ -177,18 +177,18 @@ func TestHookDownloads(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		resp.Body.Close()
-		return resp
+		defer resp.Body.Close()
+		return resp.StatusCode
 	}
 	url := server.URL + "/" + filepath.Base(runs[0].path) + "?token=geheim"
-	if got := post("whsec_"+strings.Repeat("A", 32), url); got.StatusCode != http.StatusUnauthorized {
-		t.Errorf("wrong secret: %s", got.Status)
+	if got := post("whsec_"+strings.Repeat("A", 32), url); got != http.StatusUnauthorized {
+		t.Errorf("wrong secret: %d", got)
 	}
-	if got := post(secret, "https://evil.example/1"); got.StatusCode != http.StatusUnprocessableEntity {
-		t.Errorf("wrong host: %s", got.Status)
+	if got := post(secret, "https://evil.example/1"); got != http.StatusUnprocessableEntity {
+		t.Errorf("wrong host: %d", got)
 	}
-	if got := post(secret, url); got.StatusCode != http.StatusOK {
-		t.Fatalf("right: %s\n%s", got.Status, d.stderr)
+	if got := post(secret, url); got != http.StatusOK {
+		t.Fatalf("right: %d\n%s", got, d.stderr)
 	}
 	p.sessionsAre("anna", 1)
 	if got := d.metric(`plodwatch_pull_downloads_total{result="taken"}`); got != 1 {

@@ -70,7 +70,7 @@ func (c *pushCmd) Run(ctx context.Context, a *app) error {
 	first, second, stop := signals(ctx)
 	defer stop()
 	var door pushDoor
-	end := func() error { return nil }
+	var end func() error
 	if a.NATS != "" {
 		conn, err := a.connectToPush()
 		if err != nil {
@@ -95,11 +95,7 @@ func (c *pushCmd) Run(ctx context.Context, a *app) error {
 
 // connectToPush connects to the external NATS server.
 func (a *app) connectToPush() (*nats.Conn, error) {
-	opts := append(streams.ConnectOptions("push", a.log), nats.RetryOnFailedConnect(false))
-	if a.NATSCreds != "" {
-		opts = append(opts, nats.UserCredentials(a.NATSCreds))
-	}
-	conn, err := nats.Connect(a.NATS, opts...)
+	conn, err := a.connectNATS(rolePusher)
 	if err != nil {
 		return nil, fmt.Errorf("connect to nats: %w", err)
 	}
