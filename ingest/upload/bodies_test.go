@@ -238,6 +238,32 @@ func TestTooLargeIsToldTheLimit(t *testing.T) {
 	}
 }
 
+// TestRefusedClientCanReadTheAnswer although it is still sending: the
+// connection is closed from our side, and not reset.
+func TestRefusedClientCanReadTheAnswer(t *testing.T) {
+	h := serve(t, small)
+	head := "POST " + uploads + " HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer "
+	for name, request := range map[string]string{
+		"too large": head + h.token("anna", tokens.RoleUpload) + "\r\nContent-Length: 9000000\r\n\r\n",
+		"unknown":   head + private + "\r\nContent-Length: 1000000\r\n\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", h.server.Listener.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			if _, err := io.WriteString(conn, request+string(fitBytes(1, 60_000))); err != nil {
+				t.Fatal(err)
+			}
+			everything, err := io.ReadAll(conn)
+			if err != nil || !bytes.Contains(everything, []byte(`"resource":"Upload"`)) {
+				t.Errorf("%v after %q", err, everything)
+			}
+		})
+	}
+}
+
 // TestNobodyFillsTheServerBeforeSigningIn: what comes before a form's token is
 // bounded.
 func TestNobodyFillsTheServerBeforeSigningIn(t *testing.T) {
