@@ -79,6 +79,8 @@ func (a *Analyzer) Run(ctx context.Context) error {
 	}()
 	s := newSweeper(a)
 	s.markAll(work)
+	everybody := time.NewTicker(a.cfg.SweepAll)
+	defer everybody.Stop()
 	for {
 		select {
 		case p, ok := <-batches:
@@ -89,6 +91,8 @@ func (a *Analyzer) Run(ctx context.Context) error {
 			s.mark(a.flush(work, p))
 		case <-s.due():
 			s.sweep(work, batches)
+		case <-everybody.C:
+			s.markAll(work)
 		}
 	}
 }

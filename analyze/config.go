@@ -29,6 +29,10 @@ type Config struct {
 	// SweepBusy is how long it puts that off while batches keep coming.
 	// Default 30 s.
 	SweepBusy time.Duration `yaml:"sweep_busy"`
+	// SweepAll is how often it looks at everybody's sessions: another analyzer
+	// may have been killed before it looked, or have a clock that is off.
+	// Default 1 h.
+	SweepAll time.Duration `yaml:"sweep_all"`
 	// DrainTimeout is how long work in hand may take after the end of Run's
 	// context. Default 30 s.
 	DrainTimeout time.Duration `yaml:"drain_timeout"`
@@ -38,7 +42,7 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		BatchRows: 500_000, BatchQuiet: 300 * time.Millisecond, BatchWait: 3 * time.Second, MaxRows: 1_200_000,
-		SweepIdle: time.Second, SweepBusy: 30 * time.Second, DrainTimeout: 30 * time.Second,
+		SweepIdle: time.Second, SweepBusy: 30 * time.Second, SweepAll: time.Hour, DrainTimeout: 30 * time.Second,
 	}
 }
 
@@ -55,7 +59,12 @@ func (c Config) Validate() error {
 		name  string
 		value time.Duration
 	}{
-		{"batch_quiet", c.BatchQuiet}, {"batch_wait", c.BatchWait}, {"sweep_idle", c.SweepIdle}, {"sweep_busy", c.SweepBusy}, {"drain_timeout", c.DrainTimeout},
+		{"batch_quiet", c.BatchQuiet},
+		{"batch_wait", c.BatchWait},
+		{"sweep_idle", c.SweepIdle},
+		{"sweep_busy", c.SweepBusy},
+		{"sweep_all", c.SweepAll},
+		{"drain_timeout", c.DrainTimeout},
 	} {
 		if d.value <= 0 {
 			faults = append(faults, fmt.Errorf("%s is %s: must be above 0", d.name, d.value))

@@ -33,6 +33,9 @@ type Config struct {
 	// Database holds the tables; it is created when it is not there. Default
 	// "plodwatch".
 	Database string
+	// MustExist makes a database that is not there an error that wraps
+	// ErrNotMigrated, instead of creating it.
+	MustExist bool
 	// DialTimeout bounds connecting to a server. Default 10 s.
 	DialTimeout time.Duration
 	// ReadTimeout bounds the wait for a server's next bytes. Default 5 min.
@@ -64,6 +67,10 @@ func (c Config) Validate() error {
 	return errors.Join(faults...)
 }
 
+// ErrNotMigrated says that the database, or tables that this program works
+// with, have not been made yet.
+var ErrNotMigrated = errors.New("tables are not up to date")
+
 // Store is a connected ClickHouse. Its methods may be used from several
 // goroutines at once.
 type Store struct {
@@ -87,6 +94,9 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	}
 	conn, err := connect(ctx, opt)
 	if hasCode(err, codeUnknownDatabase) {
+		if cfg.MustExist {
+			return nil, fmt.Errorf("there is no database %s: %w", opt.Auth.Database, ErrNotMigrated)
+		}
 		if err = createDatabase(ctx, *opt); err == nil {
 			conn, err = connect(ctx, opt)
 		}
@@ -179,6 +189,21 @@ func (s *Store) Migrate(ctx context.Context) (int, error) {
 		return n, fmt.Errorf("migrate database %s: %w", s.database, err)
 	}
 	return n, nil
+}
+
+// CheckTables returns nil when the tables and views are those of this program,
+// an error that wraps ErrNotMigrated when Migrate is yet to be called, and one
+// that wraps tables.ErrNewerDatabase when a newer program has made them. It
+// changes nothing.
+func (s *Store) CheckTables(ctx context.Context) error {
+	err := tables.Check(ctx, (*execer)(s))
+	if errors.Is(err, tables.ErrOlderDatabase) {
+		err = fmt.Errorf("%w: %w", ErrNotMigrated, err)
+	}
+	if err != nil {
+		return fmt.Errorf("check database %s: %w", s.database, err)
+	}
+	return nil
 }
 
 // execer is the store as package tables sees it.

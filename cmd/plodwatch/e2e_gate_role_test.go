@@ -105,13 +105,28 @@ func (n *natsProcess) jetStream() jetstream.JetStream {
 	return js
 }
 
-var gateLine = regexp.MustCompile(`plodwatch gate is up: http://(\S+)\n`)
-
 // gate starts a gate of its own on a free port.
 func (p *person) gate(args ...string) *daemon {
 	p.t.Helper()
+	return p.role("gate", args...)
+}
+
+var roleLine = regexp.MustCompile(`plodwatch [a-z]+ is up: http://(\S+)\n`)
+
+// role starts a part of the pipeline as a process of its own, on a free port,
+// and waits until it is up.
+func (p *person) role(name string, args ...string) *daemon {
+	p.t.Helper()
+	d := p.begin(name, args...)
+	d.awaitUp()
+	return d
+}
+
+// begin starts a part of the pipeline as a process of its own, on a free port.
+func (p *person) begin(name string, args ...string) *daemon {
+	p.t.Helper()
 	d := &daemon{p: p, stderr: &safeBuffer{}, done: make(chan error, 1)}
-	d.cmd = p.command(p.t.Context(), append([]string{"gate", "--data", p.data, "--listen", "127.0.0.1:0"}, args...)...)
+	d.cmd = p.command(p.t.Context(), append([]string{name, "--data", p.data, "--listen", "127.0.0.1:0"}, args...)...)
 	d.cmd.Stdout, d.cmd.Stderr = d.stderr, d.stderr
 	if err := d.cmd.Start(); err != nil {
 		p.t.Fatal(err)
@@ -123,24 +138,29 @@ func (p *person) gate(args ...string) *daemon {
 			<-d.done
 		}
 	})
-	within(p.t, patience, func() string {
+	return d
+}
+
+// awaitUp waits until a process that has begun says that it is up.
+func (d *daemon) awaitUp() {
+	d.p.t.Helper()
+	within(d.p.t, patience, func() string {
 		select {
 		case err := <-d.done:
 			d.done <- err
-			p.t.Fatalf("gate ended: %v\n%s", err, d.stderr)
+			d.p.t.Fatalf("%s ended: %v\n%s", d.cmd.Args, err, d.stderr)
 		default:
 		}
-		m := gateLine.FindStringSubmatch(d.stderr.String())
+		m := roleLine.FindStringSubmatch(d.stderr.String())
 		if m == nil {
 			return "not up: " + d.stderr.String()
 		}
 		d.address = m[1]
 		return ""
 	})
-	return d
 }
 
-// end stops a gate.
+// end stops a part that is a process of its own.
 func (d *daemon) end() {
 	d.p.t.Helper()
 	if err := d.cmd.Process.Signal(os.Interrupt); err != nil {
@@ -149,10 +169,10 @@ func (d *daemon) end() {
 	select {
 	case err := <-d.done:
 		if err != nil {
-			d.p.t.Errorf("gate ended with %v\n%s", err, d.stderr)
+			d.p.t.Errorf("it ended with %v\n%s", err, d.stderr)
 		}
 	case <-time.After(patience):
-		d.p.t.Fatalf("gate did not stop\n%s", d.stderr)
+		d.p.t.Fatalf("it did not stop\n%s", d.stderr)
 	}
 }
 

@@ -13,7 +13,6 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"plodwatch/analyze"
 	"plodwatch/analyze/store"
@@ -162,14 +161,15 @@ type gateCmd struct {
 
 // Help says more than fits a line.
 func (c *gateCmd) Help() string {
-	return `Takes uploads and queues them on an external NATS server, for the workers of another
-plodwatch. Several gates may run at once. They share a directory for the files (--data)
-with the workers. What became of an upload is asked of --clickhouse, or else of the
-plodwatch that holds the data directory. plodwatch up has the gate built in.
+	return `Takes uploads, by HTTP and from the inbox on NATS, and queues them on an external NATS
+server, for the workers (plodwatch ingest). Several gates may run at once. They share a
+directory for the files (--data) with the workers. What became of an upload is asked of
+--clickhouse, or else of the plodwatch that holds the data directory. plodwatch up has the
+gate built in.
 
 Tokens are made with plodwatch token add; without any only this machine is served. With
 the --hook flags it takes signed messages, too; the files are downloaded by a plodwatch up
-with the same flags.
+or ingest with the same flags.
 
 Examples:
   plodwatch gate --nats nats://10.0.0.5:4222 --data /srv/plodwatch
@@ -186,8 +186,8 @@ func (c *gateCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	if a.NATS == "" {
-		return errors.New("need --nats URL: a gate of its own hands uploads to workers elsewhere; plodwatch up has the gate built in")
+	if err := a.needNATS("a gate of its own hands uploads to workers elsewhere"); err != nil {
+		return err
 	}
 	if err := a.checkListen(c.Listen); err != nil {
 		return err
@@ -203,8 +203,12 @@ func (c *gateCmd) Run(ctx context.Context, a *app) error {
 	defer listener.Close()
 	first, second, stop := signals(ctx)
 	defer stop()
-	g := &gateProcess{app: a, stages: newStages(a.log, c.Grace)}
-	if err := g.open(cfg, hook); err != nil {
+	dir, err := a.dataDir()
+	if err != nil {
+		return err
+	}
+	g := &gateProcess{pipeline: newPipeline(a, dir, c.Grace)}
+	if err := g.open(ctx, cfg, hook); err != nil {
 		return errors.Join(err, g.close(second))
 	}
 	g.stages.start(ctx, stage{name: "http", run: func(ctx context.Context) error {
@@ -218,75 +222,48 @@ func (c *gateCmd) Run(ctx context.Context, a *app) error {
 
 // gateProcess is a gate without the rest of the pipeline.
 type gateProcess struct {
-	app       *app
-	dir       string
-	stages    *stages
-	stopping  atomic.Bool
-	reg       *prometheus.Registry
-	conn      *nats.Conn
-	publisher *streams.Publisher
-	blobs     *blobs.Dir
-	tables    *lazyStore
-	gate      *upload.Gate
+	pipeline
+
+	stopping atomic.Bool
+	tables   *lazyStore
+	gate     *upload.Gate
 }
 
-func (g *gateProcess) open(cfg upload.Config, hookCfg *pull.HookConfig) error {
-	var err error
-	if g.dir, err = g.app.dataDir(); err != nil {
-		return err
-	}
-	g.reg = prometheus.NewRegistry()
-	g.reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	opts := append(streams.ConnectOptions("gate", g.app.log), nats.RetryOnFailedConnect(true))
-	if g.app.NATSCreds != "" {
-		opts = append(opts, nats.UserCredentials(g.app.NATSCreds))
-	}
-	if g.conn, err = nats.Connect(g.app.NATS, opts...); err != nil {
-		return fmt.Errorf("connect to nats: %w", err)
-	}
-	if g.publisher, err = streams.NewPublisher(g.conn, streams.PublisherConfig{}); err != nil {
-		return err
-	}
-	if g.blobs, err = blobs.Open(blobs.DefaultConfig(filepath.Join(g.dir, "blobs"))); err != nil {
-		return err
-	}
-	intake, err := jobs.NewIntake(jobs.IntakeDeps{
-		Blobs: g.blobs, Ledger: g.blobs, Publisher: g.publisher, Now: time.Now, Metrics: jobs.NewMetrics(g.reg), Log: g.app.log,
-	})
+func (g *gateProcess) open(ctx context.Context, cfg upload.Config, hookCfg *pull.HookConfig) error {
+	g.tables = &lazyStore{app: g.app, dir: g.dir}
+	err := g.connect(roleGate)
 	if err != nil {
+		return err
+	}
+	if g.conn.IsConnected() { // else uploads are answered with "later" until it is
+		if err := g.checkStreams(ctx, streams.Exports); err != nil {
+			return err
+		}
+	}
+	if err := g.openIntake(); err != nil {
 		return err
 	}
 	hook, err := g.app.newHook(hookCfg, g.publisher, pull.NewMetrics(g.reg))
 	if err != nil {
 		return err
 	}
-	g.tables = &lazyStore{app: g.app, dir: g.dir}
 	g.gate, err = g.app.newGate(cfg, &gateParts{
-		intake: intake, blobs: g.blobs, conn: g.conn, ledger: storeLedger{g.tables.open},
+		intake: g.intake, blobs: g.blobs, conn: g.conn, ledger: storeLedger{g.tables.open},
 		records: filepath.Join(g.dir, "uploads"), hook: hook, reg: g.reg,
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	return g.startInbox(ctx)
 }
 
 func (g *gateProcess) handler() http.Handler {
-	return withGate(outsideHandler(g.reg, &g.stopping, []probe{
-		{name: "nats", ask: func(ctx context.Context) error { return streams.Probe(ctx, g.publisher, "gate") }},
-		{name: "disk", ask: func(context.Context) error { return g.blobs.CheckDisk() }},
-	}, g.gate), g.gate)
+	probes := []probe{g.natsProbe(roleGate), g.blobsProbe()}
+	return withGate(outsideHandler(g.reg, &g.stopping, probes, g.gate.MayLook, uploadDoors), g.gate)
 }
 
 func (g *gateProcess) close(giveUp context.Context) error {
-	err := g.stages.stop(giveUp)
-	if g.publisher != nil {
-		g.publisher.Close()
-	}
-	if g.conn != nil {
-		g.conn.Close()
-	}
-	if g.tables != nil {
-		err = errors.Join(err, g.tables.close())
-	}
-	return err
+	return errors.Join(g.pipeline.close(giveUp), g.tables.close())
 }
 
 // lazyStore opens the tables when they are first asked: the external ones, or

@@ -65,31 +65,31 @@ func (a *app) newHook(cfg *pull.HookConfig, publisher *streams.Publisher, metric
 
 // startHook starts the downloads and returns the hook's handler; nil without
 // a configuration.
-func (h *localHost) startHook(ctx context.Context, cfg *pull.HookConfig) (http.Handler, error) {
+func (p *pipeline) startHook(ctx context.Context, cfg *pull.HookConfig) (http.Handler, error) {
 	if cfg == nil {
 		return nil, nil //nolint:nilnil // no hook and nothing wrong
 	}
-	metrics := pull.NewMetrics(h.reg)
+	metrics := pull.NewMetrics(p.reg)
 	pullCfg := pull.DefaultConfig()
 	pullCfg.Rules = cfg.Rules
 	puller, err := pull.New(pullCfg, pull.Deps{
-		JetStream: h.js, Intake: h.intake, Publisher: h.publisher, Metrics: metrics, Log: h.app.log,
+		JetStream: p.js, Intake: p.intake, Publisher: p.publisher, Metrics: metrics, Log: p.app.log,
 	})
 	if err != nil {
 		return nil, err
 	}
-	h.stages.start(ctx, stage{name: "downloads", run: puller.Run})
-	return h.app.newHook(cfg, h.publisher, metrics)
+	p.stages.start(ctx, stage{name: "downloads", run: puller.Run})
+	return p.app.newHook(cfg, p.publisher, metrics)
 }
 
 // startInbox takes exports by NATS.
-func (h *localHost) startInbox(ctx context.Context) error {
+func (p *pipeline) startInbox(ctx context.Context) error {
 	b, err := inbox.New(inbox.DefaultConfig(), inbox.Deps{
-		Conn: h.conn, Intake: h.intake, Metrics: inbox.NewMetrics(h.reg), Log: h.app.log,
+		Conn: p.conn, Intake: p.intake, Metrics: inbox.NewMetrics(p.reg), Log: p.app.log,
 	})
 	if err != nil {
 		return err
 	}
-	h.stages.start(ctx, stage{name: "inbox", run: b.Run})
+	p.stages.start(ctx, stage{name: "inbox", run: b.Run})
 	return nil
 }

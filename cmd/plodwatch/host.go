@@ -59,6 +59,15 @@ const (
 // openHost opens what a command needs: from the process that holds the data
 // directory when there is one, here otherwise.
 func (a *app) openHost(ctx context.Context, need parts, command string) (host, error) {
+	return a.openHostWith(ctx, need, func(dir string, lock *os.File) (host, error) {
+		h := &localHost{pipeline: newPipeline(a, dir, 30*time.Second), lock: lock, command: command, parts: need}
+		return h.opened(ctx, h.open(ctx, need))
+	})
+}
+
+// openHostWith is openHost for who opens something else when nobody holds the
+// data directory. hold owns the lock.
+func (a *app) openHostWith(ctx context.Context, need parts, hold func(dir string, lock *os.File) (host, error)) (host, error) {
 	dir, err := a.dataDir()
 	if err != nil {
 		return nil, err
@@ -67,7 +76,7 @@ func (a *app) openHost(ctx context.Context, need parts, command string) (host, e
 	for {
 		lock, err := lockData(dir)
 		if err == nil {
-			return a.holdData(ctx, dir, lock, need, command)
+			return hold(dir, lock)
 		}
 		if !errors.Is(err, errHeld) {
 			return nil, err
@@ -87,15 +96,6 @@ func (a *app) openHost(ctx context.Context, need parts, command string) (host, e
 			return nil, errors.Join(ctx.Err(), err)
 		}
 	}
-}
-
-// holdData opens what a command needs in this process.
-func (a *app) holdData(ctx context.Context, dir string, lock *os.File, need parts, command string) (host, error) {
-	h := &localHost{app: a, dir: dir, lock: lock, command: command, parts: need, grace: 30 * time.Second}
-	if err := h.open(ctx, need); err != nil {
-		return nil, errors.Join(err, h.close(ctx))
-	}
-	return h, nil
 }
 
 // pause waits and reports whether ctx let it.

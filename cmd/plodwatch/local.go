@@ -11,61 +11,35 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 
-	"plodwatch/analyze"
-	"plodwatch/analyze/feed"
-	"plodwatch/analyze/place"
 	"plodwatch/analyze/store"
 	"plodwatch/deploy/inprocess/chdb"
 	"plodwatch/deploy/inprocess/natsd"
 	"plodwatch/ingest"
-	"plodwatch/ingest/blobs"
-	"plodwatch/ingest/fitfile"
-	"plodwatch/ingest/gpxfile"
 	"plodwatch/ingest/jobs"
-	"plodwatch/ingest/tcxfile"
 	"plodwatch/schema"
 	"plodwatch/schema/streams"
-	"plodwatch/schema/wire"
 )
 
 // localHost is the pipeline in this process, over embedded or external
 // engines.
 type localHost struct {
-	app     *app
-	dir     string
+	pipeline
+
 	lock    *os.File
 	command string
 	parts   parts // what it offers
-	grace   time.Duration
 
-	reg      *prometheus.Registry
 	engine   *chdb.Engine // nil with an external ClickHouse
-	st       *store.Store
 	migrated int
-	analyzer *analyze.Analyzer
+	natsd    *natsd.Server // nil with an external NATS
 
-	natsd     *natsd.Server // nil with an external NATS
-	conn      *nats.Conn
-	js        jetstream.JetStream
-	publisher *streams.Publisher
-	blobs     *blobs.Dir
-	intake    *jobs.Intake
-	jobs      *jobs.Metrics
-
-	stages     *stages
 	stopSocket func(context.Context)
 }
 
 // open starts what is needed, the end of the pipeline first.
 func (h *localHost) open(ctx context.Context, need parts) error {
-	h.reg = prometheus.NewRegistry()
-	h.reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	h.stages = newStages(h.app.log, h.grace)
 	if err := h.openStore(ctx); err != nil {
 		return err
 	}
@@ -81,10 +55,34 @@ func (h *localHost) open(ctx context.Context, need parts) error {
 		if err := h.startFeed(ctx); err != nil {
 			return err
 		}
-		if err := h.startWorkers(ctx); err != nil {
+		if err := h.startWorkers(ctx, ingest.DefaultConfig(), jobs.DefaultConfig()); err != nil {
 			return err
 		}
 	}
+	return h.answer(ctx)
+}
+
+// provision opens tables and queues, and makes or updates them.
+func (h *localHost) provision(ctx context.Context) error {
+	if err := h.openStore(ctx); err != nil {
+		return err
+	}
+	if err := h.openQueues(ctx); err != nil {
+		return err
+	}
+	return h.answer(ctx)
+}
+
+// opened returns h, or what went wrong while it was opened and closes it.
+func (h *localHost) opened(ctx context.Context, err error) (host, error) {
+	if err != nil {
+		return nil, errors.Join(err, h.close(ctx))
+	}
+	return h, nil
+}
+
+// answer has the other commands served.
+func (h *localHost) answer(ctx context.Context) error {
 	socket, err := socketPath(h.dir)
 	if err != nil {
 		return err
@@ -112,18 +110,6 @@ func (h *localHost) openStore(ctx context.Context) error {
 	return err
 }
 
-func (h *localHost) startAnalyzer(ctx context.Context) error {
-	an, err := analyze.New(analyze.DefaultConfig(), analyze.Deps{
-		Store: h.st, Metrics: analyze.NewMetrics(h.reg), Places: place.New(), Log: h.app.log,
-	})
-	if err != nil {
-		return err
-	}
-	h.analyzer = an
-	h.stages.start(ctx, stage{name: "analyzer", run: an.Run})
-	return nil
-}
-
 // Waiting times for a lost worker or analyzer. In this process nobody else can
 // hold a message, so after a crash they only delay the restart.
 const (
@@ -131,9 +117,9 @@ const (
 	embeddedAnalyzerAckWait = 15 * time.Second
 )
 
+// openQueues connects to NATS and makes or updates the streams.
 func (h *localHost) openQueues(ctx context.Context) error {
 	layout := streams.DefaultLayout()
-	opts := streams.ConnectOptions("plodwatch", h.app.log)
 	var err error
 	if h.app.NATS == "" {
 		layout.WorkerAckWait, layout.AnalyzerAckWait = embeddedWorkerAckWait, embeddedAnalyzerAckWait
@@ -142,12 +128,9 @@ func (h *localHost) openQueues(ctx context.Context) error {
 		if h.natsd, err = natsd.Open(cfg); err != nil { //nolint:contextcheck // the server outlives the call that opens it
 			return err
 		}
-		h.conn, err = h.natsd.Connect(opts...)
+		h.conn, err = h.natsd.Connect(streams.ConnectOptions(roleAdmin, h.app.log)...)
 	} else {
-		if h.app.NATSCreds != "" {
-			opts = append(opts, nats.UserCredentials(h.app.NATSCreds))
-		}
-		h.conn, err = nats.Connect(h.app.NATS, opts...)
+		h.conn, err = h.app.connectNATS(roleAdmin)
 	}
 	if err != nil {
 		return fmt.Errorf("connect to nats: %w", err)
@@ -158,66 +141,7 @@ func (h *localHost) openQueues(ctx context.Context) error {
 	if err := streams.Provision(ctx, h.js, layout); err != nil {
 		return err
 	}
-	if h.publisher, err = streams.NewPublisher(h.conn, streams.PublisherConfig{}); err != nil {
-		return err
-	}
-	if h.blobs, err = blobs.Open(blobs.DefaultConfig(filepath.Join(h.dir, "blobs"))); err != nil {
-		return err
-	}
-	h.jobs = jobs.NewMetrics(h.reg)
-	h.intake, err = jobs.NewIntake(jobs.IntakeDeps{
-		Blobs: h.blobs, Ledger: h.blobs, Publisher: h.publisher, Now: time.Now, Metrics: h.jobs, Log: h.app.log,
-	})
-	return err
-}
-
-func (h *localHost) startFeed(ctx context.Context) error {
-	codec, err := wire.NewCodec()
-	if err != nil {
-		return err
-	}
-	f, err := feed.New(feed.DefaultConfig(), feed.Deps{
-		JetStream: h.js, Publisher: h.publisher, Codec: codec, Analyzer: h.analyzer,
-		Metrics: feed.NewMetrics(h.reg), Log: h.app.log,
-	})
-	if err != nil {
-		return err
-	}
-	h.stages.start(ctx, stage{name: "feed", run: f.Run})
-	return nil
-}
-
-func decoders() map[schema.Format]ingest.Decoder {
-	return map[schema.Format]ingest.Decoder{
-		schema.FormatFIT: fitfile.Decoder{},
-		schema.FormatGPX: gpxfile.Decoder{},
-		schema.FormatTCX: tcxfile.Decoder{},
-	}
-}
-
-func (h *localHost) startWorkers(ctx context.Context) error {
-	pub, err := jobs.NewPublisher(jobs.PublisherDeps{
-		Publisher: h.publisher, Ledger: h.blobs, Metrics: h.jobs, Log: h.app.log,
-	})
-	if err != nil {
-		return err
-	}
-	worker, err := ingest.NewWorker(ingest.DefaultConfig(), ingest.Deps{
-		Decoders: decoders(), Blobs: h.blobs, Publisher: pub,
-		Metrics: ingest.NewMetrics(h.reg), Log: h.app.log,
-	})
-	if err != nil {
-		return err
-	}
-	runner, err := jobs.NewRunner(jobs.DefaultConfig(), jobs.Deps{
-		JetStream: h.js, Handler: worker, Publisher: h.publisher,
-		Metrics: h.jobs, Log: h.app.log,
-	})
-	if err != nil {
-		return err
-	}
-	h.stages.start(ctx, stage{name: "workers", run: runner.Run})
-	return nil
+	return h.openIntake()
 }
 
 func (h *localHost) store() *store.Store { return h.st }
@@ -294,15 +218,7 @@ func (h *localHost) close(ctx context.Context) error {
 	if h.stopSocket != nil {
 		h.stopSocket(ctx)
 	}
-	if h.stages != nil {
-		errs = append(errs, h.stages.stop(ctx))
-	}
-	if h.publisher != nil {
-		h.publisher.Close()
-	}
-	if h.conn != nil {
-		h.conn.Close()
-	}
+	errs = append(errs, h.pipeline.close(ctx))
 	if h.natsd != nil {
 		errs = append(errs, h.natsd.Close(ctx))
 	}

@@ -32,14 +32,13 @@ var errRejected = errors.New("some files were rejected")
 
 // globals are the flags every command has.
 type globals struct {
-	Config     kong.ConfigFlag `help:"Read settings from this YAML file; flags and environment come first." placeholder:"FILE" type:"path"`
-	Data       string          `help:"Data directory (default: $XDG_DATA_HOME/plodwatch)." placeholder:"DIR" type:"path"`
-	Tokens     string          `help:"Token file (default: tokens.json in the data directory)." placeholder:"FILE" type:"path"`
-	NATS       string          `name:"nats" help:"URL of an external NATS server; default: NATS in this process." placeholder:"URL"`
-	NATSCreds  string          `name:"nats-creds" help:"Credentials file for the external NATS server." placeholder:"FILE" type:"path"`
-	ClickHouse string          `name:"clickhouse" help:"URL of an external ClickHouse (clickhouse://, http:// or https://); default: ClickHouse in this process." placeholder:"URL"`
-	LogLevel   string          `help:"Least level that is logged: debug, info, warn, error." enum:"debug,info,warn,error" default:"warn"`
-	LogFormat  string          `help:"Form of the log: text or json." enum:"text,json" default:"text"`
+	Config kong.ConfigFlag `help:"Read settings from this YAML file; flags and environment come first." placeholder:"FILE" type:"path"`
+	Data   string          `help:"Data directory (default: $XDG_DATA_HOME/plodwatch)." placeholder:"DIR" type:"path"`
+	Tokens string          `help:"Token file (default: tokens.json in the data directory)." placeholder:"FILE" type:"path"`
+	natsFlags
+	ClickHouse string `name:"clickhouse" help:"URL of an external ClickHouse (clickhouse://, http:// or https://); default: ClickHouse in this process." placeholder:"URL"`
+	LogLevel   string `help:"Least level that is logged: debug, info, warn, error." enum:"debug,info,warn,error" default:"warn"`
+	LogFormat  string `help:"Form of the log: text or json." enum:"text,json" default:"text"`
 }
 
 // cli is the whole command line.
@@ -48,6 +47,8 @@ type cli struct {
 
 	Up          upCmd          `cmd:"" help:"Run everything in one process: watched folder, workers, analyzer and HTTP."`
 	Gate        gateCmd        `cmd:"" help:"Take uploads as a process of its own, for workers elsewhere."`
+	Ingest      ingestCmd      `cmd:"" help:"Decode files as a process of its own, for analyzers elsewhere."`
+	Analyze     analyzeCmd     `cmd:"" help:"Compute and write rows as a process of its own."`
 	Import      importCmd      `cmd:"" help:"Take files, folders and archives in and wait until they are analyzed."`
 	Push        pushCmd        `cmd:"" help:"Hand files to a running plodwatch, by NATS or here, and print the receipts."`
 	Check       checkCmd       `cmd:"" help:"Show what files hold and their intensity; stores nothing."`

@@ -15,8 +15,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/net/netutil"
-
-	"plodwatch/ingest/upload"
 )
 
 // probe is one thing /readyz asks; nil means ready.
@@ -25,13 +23,16 @@ type probe struct {
 	ask  func(context.Context) error
 }
 
-// outsideHandler serves what a daemon shows to the outside: metrics, to
-// whoever may look, and health.
-func outsideHandler(reg *prometheus.Registry, stopping *atomic.Bool, probes []probe, gate *upload.Gate) http.Handler {
+// uploadDoors are the lines about uploads on a process's first page.
+const uploadDoors = "/api/v3/uploads    POST files; GET /api/openapi.yaml says more\n/dav/     WebDAV\n"
+
+// outsideHandler serves what a process shows to the outside: metrics, to
+// whoever may look, and health. doors are further lines of its first page.
+func outsideHandler(reg *prometheus.Registry, stopping *atomic.Bool, probes []probe, mayLook func(*http.Request) bool, doors string) http.Handler {
 	mux := http.NewServeMux()
 	metrics := promhttp.HandlerFor(reg, promhttp.HandlerOpts{Registry: reg})
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
-		if !gate.MayLook(r) {
+		if !mayLook(r) {
 			http.Error(w, "from elsewhere metrics need a token", http.StatusUnauthorized)
 			return
 		}
@@ -56,7 +57,7 @@ func outsideHandler(reg *prometheus.Registry, stopping *atomic.Bool, probes []pr
 		_, _ = io.WriteString(w, "ok\n")
 	})
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = io.WriteString(w, "plodwatch "+version+"\n\n/metrics  Prometheus metrics\n/livez    is the process alive\n/readyz   can it take work\n/v1/log   POST entries of the daily log as JSON\n/api/v3/uploads    POST files; GET /api/openapi.yaml says more\n/dav/     WebDAV\n")
+		_, _ = io.WriteString(w, "plodwatch "+version+"\n\n/metrics  Prometheus metrics\n/livez    is the process alive\n/readyz   can it take work\n"+doors)
 	})
 	return mux
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -235,9 +236,13 @@ type migrateCmd struct {
 	JSON bool `help:"Print JSON."`
 }
 
-// Run opens everything, which migrates it, and says what was applied.
+// Run opens tables and streams, which migrates them, and says what was applied.
+// Nothing works on them here: others may.
 func (c *migrateCmd) Run(ctx context.Context, a *app) error {
-	h, err := a.openHost(ctx, wholePipeline, "migrate")
+	h, err := a.openHostWith(ctx, wholePipeline, func(dir string, lock *os.File) (host, error) {
+		h := &localHost{pipeline: newPipeline(a, dir, 30*time.Second), lock: lock, command: "migrate", parts: onlyStore}
+		return h.opened(ctx, h.provision(ctx))
+	})
 	if errors.Is(err, errHeld) {
 		return errors.New("the data directory is held by a running plodwatch, which has migrated it already")
 	}

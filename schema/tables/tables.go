@@ -20,6 +20,10 @@ var files embed.FS
 // made by a newer plodwatch. Nothing has been changed then.
 var ErrNewerDatabase = errors.New("database is newer than this program")
 
+// ErrOlderDatabase is wrapped by the error of Check when the database is yet to
+// be migrated.
+var ErrOlderDatabase = errors.New("database is older than this program")
+
 // Execer is the connection Migrate works through.
 type Execer interface {
 	// Exec runs one statement that returns nothing.
@@ -130,6 +134,34 @@ func Migrate(ctx context.Context, db Execer) (int, error) {
 		applied++
 	}
 	return applied, nil
+}
+
+// Check returns nil when the connection's current database is of the latest
+// version, an error that wraps ErrOlderDatabase when Migrate has something to
+// do, and one that wraps ErrNewerDatabase when this program does not know the
+// version. It changes nothing.
+func Check(ctx context.Context, db Execer) error {
+	latest, err := Latest()
+	if err != nil {
+		return err
+	}
+	there, err := db.Uint64(ctx, "SELECT count() FROM system.tables WHERE database = currentDatabase() AND name = 'schema_versions'")
+	if err != nil {
+		return fmt.Errorf("look for the database's version: %w", err)
+	}
+	if there == 0 {
+		return fmt.Errorf("database has no tables of ours: %w", ErrOlderDatabase)
+	}
+	have, err := db.Uint64(ctx, "SELECT toUInt64(max(version)) FROM schema_versions")
+	switch {
+	case err != nil:
+		return fmt.Errorf("read the database's version: %w", err)
+	case have < uint64(latest):
+		return fmt.Errorf("database has version %d, this program needs %d: %w", have, latest, ErrOlderDatabase)
+	case have > uint64(latest):
+		return fmt.Errorf("database has version %d, this program knows %d: %w", have, latest, ErrNewerDatabase)
+	}
+	return nil
 }
 
 func apply(ctx context.Context, db Execer, m Migration) error {
