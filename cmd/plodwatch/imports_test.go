@@ -51,6 +51,7 @@ var mayImport = map[string][]string{
 	"analyze/announce":        {"schema", "schema/streams", "analyze"},
 	"analyze/diary":           {"schema"},
 	"analyze/feed":            {"schema", "schema/wire", "schema/streams", "analyze"},
+	"reconcile":               {"schema"},
 	"deploy/inprocess/chdb":   {},
 	"deploy/inprocess/natsd":  {},
 	"testdata/gen":            {"testdata/gen/activity"},

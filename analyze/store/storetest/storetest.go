@@ -38,6 +38,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"exports by outcome":                            testExports,
 		"lists and prefixes":                            testLists,
 		"what became of uploads":                        testFates,
+		"what is missing":                               testLedger,
 		"copies of the same activity":                   testCopies,
 		"judgements and tallies":                        testJudgements,
 		"the rows of a report":                          testOverview,
