@@ -4,12 +4,14 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -135,7 +137,17 @@ func isFileFault(err error) bool {
 // included that are put while it goes on or not. It ends with the first error
 // of fn, which comes back as it is, or of ctx.
 func (d *Dir) Walk(ctx context.Context, fn func(schema.ExportID) error) error {
+	return d.WalkPart(ctx, "", fn)
+}
+
+// WalkPart is Walk for the exports whose identity begins with these
+// hexadecimal digits, in lower case.
+func (d *Dir) WalkPart(ctx context.Context, prefix string, fn func(schema.ExportID) error) error {
 	for i := range 256 {
+		shard := hex.EncodeToString([]byte{byte(i)})
+		if n := min(len(prefix), len(shard)); shard[:n] != prefix[:n] {
+			continue
+		}
 		entries, err := os.ReadDir(d.shard(byte(i)))
 		if err != nil {
 			return fmt.Errorf("list exports: %w", err)
@@ -146,7 +158,7 @@ func (d *Dir) Walk(ctx context.Context, fn func(schema.ExportID) error) error {
 				return fmt.Errorf("list exports: %w", err)
 			}
 			id, ok := nameOf(entry)
-			if !ok || id == last {
+			if !ok || id == last || !strings.HasPrefix(entry.Name(), prefix) {
 				continue
 			}
 			last = id
@@ -156,6 +168,28 @@ func (d *Dir) Walk(ctx context.Context, fn func(schema.ExportID) error) error {
 		}
 	}
 	return nil
+}
+
+// Stat returns the size of an export, in bytes, and when it was stored. An
+// unknown id is an error that wraps fs.ErrNotExist.
+func (d *Dir) Stat(ctx context.Context, id schema.ExportID) (size int64, at time.Time, err error) {
+	r, size, err := d.Open(ctx, id)
+	if errors.Is(err, ErrCorrupt) {
+		err = nil // it is there, whatever its bytes say
+	} else if err == nil {
+		err = r.Close()
+	}
+	if err != nil {
+		return 0, time.Time{}, err
+	}
+	info, err := os.Lstat(d.path(id, false))
+	if errors.Is(err, fs.ErrNotExist) {
+		info, err = os.Lstat(d.path(id, true))
+	}
+	if err != nil {
+		return 0, time.Time{}, fmt.Errorf("look at export: %w", err)
+	}
+	return size, info.ModTime(), nil
 }
 
 // nameOf returns the export that a directory entry holds, if it is one of ours.

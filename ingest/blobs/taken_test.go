@@ -112,3 +112,48 @@ func TestMarksEndsEarly(t *testing.T) {
 		t.Errorf("Marks with an ended context: %v", err)
 	}
 }
+
+func TestWalkPartSeesItsPartAndStatTheSize(t *testing.T) {
+	d := open(t, t.TempDir())
+	all := map[schema.ExportID]int64{}
+	for i := range 60 {
+		data := append(noise(i+1), byte(i))
+		if i%2 == 0 {
+			data = append([]byte("<gpx>"), data...)
+		}
+		all[put(t, d, data)] = int64(len(data))
+	}
+	for _, digits := range []int{0, 1, 2, 3} {
+		seen := map[string]bool{}
+		for id := range all {
+			prefix := id.String()[:digits]
+			if seen[prefix] {
+				continue
+			}
+			seen[prefix] = true
+			want, got := 0, 0
+			for other := range all {
+				if other.String()[:digits] == prefix {
+					want++
+				}
+			}
+			err := d.WalkPart(t.Context(), prefix, func(id schema.ExportID) error {
+				if got++; id.String()[:digits] != prefix {
+					t.Errorf("prefix %q has %s", prefix, id)
+				}
+				return nil
+			})
+			if err != nil || got != want {
+				t.Errorf("prefix %q: %d exports, %v; want %d", prefix, got, err, want)
+			}
+		}
+	}
+	for id, want := range all {
+		if size, at, err := d.Stat(t.Context(), id); size != want || at.IsZero() || err != nil {
+			t.Errorf("Stat = %d, %s, %v; want %d", size, at, err, want)
+		}
+	}
+	if _, _, err := d.Stat(t.Context(), schema.ExportID{1}); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Stat of an unknown export: %v", err)
+	}
+}

@@ -119,6 +119,27 @@ func (in *Intake) take(ctx context.Context, athlete schema.AthleteID, source sch
 	return ingest.Receipt{Job: job, Duplicate: duplicate}, nil
 }
 
+// Requeue queues the job of an export that is stored, as it stands, and marks
+// it as taken. It reports whether the job waited in the queue already. Errors
+// are those of Accept.
+func (in *Intake) Requeue(ctx context.Context, job schema.Job) (waited bool, err error) {
+	if _, err := schema.ParseAthleteID(string(job.Athlete)); err != nil {
+		return false, fmt.Errorf("queue export again: %w", err)
+	}
+	leave, err := in.enter(ctx, job.ID())
+	if err != nil {
+		return false, fmt.Errorf("queue export again: %w", err)
+	}
+	defer leave()
+	if waited, err = in.queue(ctx, job); err != nil {
+		return false, fmt.Errorf("queue export again: %w", err)
+	}
+	if err := in.deps.Ledger.MarkTaken(&job); err != nil {
+		in.deps.Log.WarnContext(ctx, "export is not marked as taken", "export", job.Export.String(), "error", err)
+	}
+	return waited, nil
+}
+
 // queue publishes the job and reports whether it waited in the queue already.
 func (in *Intake) queue(ctx context.Context, job schema.Job) (waited bool, err error) {
 	msg, err := jobMessage(job)

@@ -268,3 +268,30 @@ func TestMissingDependenciesAreNamed(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestRequeueKeepsTheJobAsItWas: what was taken long ago is queued with the
+// time and the archive that it had.
+func TestRequeueKeepsTheJobAsItWas(t *testing.T) {
+	r := newRoom(t, nil)
+	in := r.intake(t)
+	job := schema.Job{
+		Athlete: "me", Export: schema.ExportIDOf([]byte("run")), Source: schema.SourceArchive, Bytes: 3, ReceivedMs: 12345,
+		Parent: schema.ExportIDOf([]byte("zip")), Depth: 1,
+	}
+	for i, queued := range []bool{false, true} {
+		waited, err := in.Requeue(t.Context(), job)
+		if err != nil || waited != queued {
+			t.Errorf("time %d: waited %t, %v", i+1, waited, err)
+		}
+	}
+	if n := r.messages(t, streams.Exports); n != 1 {
+		t.Errorf("%d jobs queued, want 1", n)
+	}
+	if got, err := r.blobs.Marked(job.ID()); err != nil || got == nil || *got != job {
+		t.Errorf("marked is %+v, %v", got, err)
+	}
+	job.Athlete = "not an athlete"
+	if _, err := in.Requeue(t.Context(), job); !errors.Is(err, schema.ErrBadID) {
+		t.Errorf("Requeue for nobody: %v", err)
+	}
+}

@@ -1,6 +1,7 @@
 package upload
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -99,6 +100,30 @@ func (s *Records) Find(id int64) ([]Record, error) {
 		}
 	}
 	return found, nil
+}
+
+// Each calls fn for every record, in no special order. It ends early with fn's
+// error, as it is.
+func (s *Records) Each(ctx context.Context, fn func(*Record) error) error {
+	for shard := range int64(256) {
+		entries, err := os.ReadDir(s.shard(shard))
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("list upload records: %w", err)
+		}
+		for _, e := range entries {
+			if err := ctx.Err(); err != nil {
+				return fmt.Errorf("list upload records: %w", err)
+			}
+			r, err := readRecord(filepath.Join(s.shard(shard), e.Name()))
+			if err != nil || s.path(&r) != filepath.Join(s.shard(shard), e.Name()) {
+				continue // half written, or not one of ours
+			}
+			if err := fn(&r); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func readRecord(path string) (Record, error) {
