@@ -28,6 +28,7 @@ type looker struct {
 	silent   map[schema.JobID]bool    // marks that do not say what they are of
 	athletes map[schema.AthleteID]bool
 	files    map[schema.ExportID]bool // in the folder
+	archives map[schema.JobID]*archive
 }
 
 // memberOf is a member of an archive.
@@ -41,6 +42,7 @@ func look(ctx context.Context, src Sources, opts Options, deep bool, damaged map
 		src: src, opts: opts, deep: deep, damaged: damaged, res: &Result{},
 		rows: map[schema.JobID]bool{}, shorts: map[schema.JobID][]Short{}, unowned: map[schema.ExportID]bool{},
 		silent: map[schema.JobID]bool{}, athletes: map[schema.AthleteID]bool{}, files: map[schema.ExportID]bool{},
+		archives: map[schema.JobID]*archive{},
 	}
 	for _, step := range []func(context.Context) error{
 		l.readFiles, l.readShorts, l.compareParts, l.restOfShorts, l.compareMembers, l.compareMarks, l.matchSilent, l.matchOwners,

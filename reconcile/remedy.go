@@ -32,7 +32,7 @@ func (l *looker) remedy(ctx context.Context, f *Finding) error {
 			f.Remedy = Queue
 			return nil
 		}
-		if parent, err := l.archive(ctx, f.Job); err != nil || parent != nil {
+		if parent, err := l.around(ctx, f.Job); err != nil || parent != nil {
 			f.Remedy, f.Job = Queue, parent
 			return err
 		}
@@ -48,34 +48,54 @@ func (l *looker) remedy(ctx context.Context, f *Finding) error {
 	return nil
 }
 
-// archive returns the job of the nearest archive around an export whose
+// archive is what is known of an archive: its job, nil when nothing is, and
+// whether its original is whole.
+type archive struct {
+	job   *schema.Job
+	whole bool
+}
+
+// around returns the job of the nearest archive around an export whose
 // original is whole, nil when there is none.
-func (l *looker) archive(ctx context.Context, job *schema.Job) (*schema.Job, error) {
+func (l *looker) around(ctx context.Context, job *schema.Job) (*schema.Job, error) {
 	athlete, at := job.Athlete, job.Parent
 	for range 4 { // archives are not deeper
 		if at == (schema.ExportID{}) {
-			return nil, nil //nolint:nilnil // no archive and nothing wrong
+			break
 		}
-		var parent *schema.Job
-		row, err := l.src.Row(ctx, athlete, at)
+		a, err := l.archive(ctx, athlete, at)
 		if err != nil {
 			return nil, err
 		}
-		if row != nil {
-			parent = &row.Job
-		} else if parent, err = l.src.Marked(schema.JobIDOf(athlete, at)); err != nil || parent == nil {
-			return nil, err
+		if a.job == nil || a.whole {
+			return a.job, nil
 		}
-		whole, err := l.whole(ctx, at)
-		if err != nil {
-			return nil, err
-		}
-		if whole {
-			return parent, nil
-		}
-		at = parent.Parent
+		at = a.job.Parent
 	}
-	return nil, nil //nolint:nilnil // as above
+	return nil, nil //nolint:nilnil // no archive and nothing wrong
+}
+
+// archive finds out about an archive, once: it may have thousands of members.
+func (l *looker) archive(ctx context.Context, athlete schema.AthleteID, export schema.ExportID) (*archive, error) {
+	id := schema.JobIDOf(athlete, export)
+	if a := l.archives[id]; a != nil {
+		return a, nil
+	}
+	a := &archive{}
+	row, err := l.src.Row(ctx, athlete, export)
+	if err == nil && row != nil {
+		a.job = &row.Job
+	} else if err == nil {
+		a.job, err = l.src.Marked(id)
+	}
+	if err == nil && a.job != nil {
+		a.whole, err = l.whole(ctx, export)
+	}
+	if err != nil {
+		return nil, err
+	}
+	l.archives[id] = a
+	return a, nil
 }
 
 func (l *looker) whole(ctx context.Context, id schema.ExportID) (bool, error) {

@@ -19,6 +19,8 @@ import (
 // host is what the commands work with: the engines and the pipeline, here or
 // in the process that holds the data directory.
 type host interface {
+	keeper
+
 	// store reads and writes the tables.
 	store() *store.Store
 	// query writes the answer of one read-only query in a ClickHouse format.

@@ -64,6 +64,9 @@ type cli struct {
 	Query       queryCmd       `cmd:"" help:"Run one read-only SQL query."`
 	Athlete     athleteCmd     `cmd:"" help:"Show and change what is known about athletes."`
 	Token       tokenCmd       `cmd:"" help:"Make, list and revoke the tokens of those who upload."`
+	Reconcile   reconcileCmd   `cmd:"" help:"Say what is missing of what was taken, and bring it back."`
+	Reprocess   reprocessCmd   `cmd:"" help:"Decode stored originals again."`
+	Dead        deadCmd        `cmd:"" help:"List, retry and drop messages that were set aside."`
 	Migrate     migrateCmd     `cmd:"" help:"Create or bring up to date the tables and streams."`
 	Engine      engineCmd      `cmd:"" help:"Install or look at the embedded ClickHouse engine."`
 	Healthcheck healthcheckCmd `cmd:"" help:"Ask a running plodwatch whether it is ready; for containers."`

@@ -133,6 +133,7 @@ func holderHandler(h *localHost) http.Handler {
 		reply(w, settingsReply{Reanalysed: n}, err)
 	})
 	mux.Handle("POST "+pathLog, logHandler(h))
+	handleKeeper(mux, h)
 	if h.engine != nil {
 		mux.Handle(pathClickHouse, http.StripPrefix(strings.TrimSuffix(pathClickHouse, "/"), h.engine.Handler()))
 		mux.Handle(pathReadOnly, http.StripPrefix(strings.TrimSuffix(pathReadOnly, "/"), h.engine.ReadOnlyHandler(nil)))

@@ -98,6 +98,7 @@ func (c *upCmd) Run(ctx context.Context, a *app) error {
 	if err := local.startFolder(ctx, cfg, queryableIn(local.tables)); err != nil {
 		return errors.Join(err, h.close(second))
 	}
+	local.startReconcile(ctx)
 	fmt.Fprintf(a.stderr, "plodwatch is up: data in %s, %s, %s://%s\n", local.dir, c.watching(), c.scheme(), listener.Addr())
 	failed := local.stages.wait(first)
 	stopping.Store(true)

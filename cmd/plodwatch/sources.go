@@ -1,0 +1,253 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path/filepath"
+	"time"
+
+	"plodwatch/analyze/store"
+	"plodwatch/ingest/blobs"
+	"plodwatch/ingest/folder"
+	"plodwatch/ingest/upload"
+	"plodwatch/reconcile"
+	"plodwatch/schema"
+	"plodwatch/schema/streams"
+	"plodwatch/schema/wire"
+)
+
+// freshFor is how long an original may be there before somebody must have been
+// written down as its owner.
+const freshFor = time.Minute
+
+// folderFile is a file of the folder that is compared.
+type folderFile struct {
+	file folder.File
+	rel  string
+	job  schema.Job
+}
+
+// keptSources are the places of a data directory that are compared.
+type keptSources struct {
+	h       *localHost
+	deep    bool
+	records *upload.Records
+	files   []folderFile
+	byID    map[schema.ExportID]*folderFile
+}
+
+// newSources reads the folder, if one is given; each file is read whole.
+func (h *localHost) newSources(ctx context.Context, opts reconcileOptions, say func(string)) (*keptSources, error) {
+	if h.js == nil || h.blobs == nil {
+		return nil, fmt.Errorf("plodwatch %s: %w", h.command, errNoQueues)
+	}
+	s := &keptSources{h: h, deep: opts.Deep, byID: map[schema.ExportID]*folderFile{}}
+	var err error
+	if s.records, err = upload.OpenRecords(filepath.Join(h.dir, "uploads")); err != nil {
+		return nil, err
+	}
+	if opts.Folder == "" {
+		return s, nil
+	}
+	now := time.Now()
+	err = folder.Walk(ctx, []string{opts.Folder}, folder.WalkOptions{Exclude: []string{h.dir}}, func(f folder.File) error {
+		if f.Reason != schema.ReasonNone {
+			return nil
+		}
+		rel, err := filepath.Rel(opts.Folder, f.Path)
+		if err != nil {
+			return fmt.Errorf("read folder: %w", err)
+		}
+		id, size, err := hashFile(f)
+		if err != nil {
+			h.app.log.WarnContext(ctx, "a file of the folder cannot be read and is left out", "error", err)
+			return nil
+		}
+		athlete, _ := folder.AthleteOf(rel, opts.FolderAthlete)
+		s.files = append(s.files, folderFile{file: f, rel: rel, job: schema.Job{
+			Athlete: athlete, Export: id, Source: schema.SourceFolder, Bytes: size, ReceivedMs: now.UnixMilli(),
+		}})
+		if len(s.files)%1000 == 0 {
+			say(fmt.Sprintf("read %s files of the folder", count(len(s.files))))
+		}
+		return nil
+	})
+	for i := range s.files {
+		s.byID[s.files[i].job.Export] = &s.files[i]
+	}
+	return s, err
+}
+
+// hashFile reads a file for its identity.
+func hashFile(f folder.File) (schema.ExportID, int64, error) {
+	file, err := f.Open()
+	if err != nil {
+		return schema.ExportID{}, 0, err
+	}
+	defer file.Close()
+	sum := sha256.New()
+	n, err := io.Copy(sum, file)
+	if err != nil {
+		return schema.ExportID{}, 0, errors.New("read file") // its error has the path
+	}
+	return schema.ExportID(sum.Sum(nil)), n, nil
+}
+
+// A store of up to wholeUpTo exports is compared in one part, one of up to
+// sixteenUpTo in 16, and a larger one in 256.
+const (
+	wholeUpTo   = 5_000
+	sixteenUpTo = 200_000
+)
+
+// Parts divides by the number of rows and originals, whichever is more; the
+// originals are counted by a sample.
+func (s *keptSources) Parts(ctx context.Context) ([]string, error) {
+	counts, err := s.h.st.Count(ctx)
+	if err != nil {
+		return nil, err
+	}
+	sample := uint64(0)
+	for _, shard := range []string{"00", "55", "aa", "ff"} {
+		if err := s.h.blobs.WalkPart(ctx, shard, func(schema.ExportID) error { sample++; return nil }); err != nil {
+			return nil, err
+		}
+	}
+	n := max(counts.Exports, sample*64)
+	switch {
+	case n <= wholeUpTo:
+		return []string{""}, nil
+	case n <= sixteenUpTo:
+		return hexNumbers(16, "%x"), nil
+	}
+	return hexNumbers(256, "%02x"), nil
+}
+
+func hexNumbers(n int, format string) []string {
+	all := make([]string, n)
+	for i := range all {
+		all[i] = fmt.Sprintf(format, i)
+	}
+	return all
+}
+
+// Blobs yields the stored originals.
+func (s *keptSources) Blobs(ctx context.Context, part string, yield func(schema.ExportID) error) error {
+	return s.h.blobs.WalkPart(ctx, part, yield)
+}
+
+// Blob looks at one original.
+func (s *keptSources) Blob(ctx context.Context, id schema.ExportID) (*reconcile.BlobInfo, error) {
+	size, at, err := s.h.blobs.Stat(ctx, id)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil //nolint:nilnil // there is none, and that is no fault
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &reconcile.BlobInfo{Bytes: size, ModifiedMs: at.UnixMilli(), Fresh: time.Since(at).Abs() < freshFor}, nil
+}
+
+// Intact reads an original.
+func (s *keptSources) Intact(ctx context.Context, id schema.ExportID) (bool, error) {
+	err := s.h.blobs.Verify(ctx, id)
+	switch {
+	case errors.Is(err, blobs.ErrCorrupt):
+		return false, nil
+	case errors.Is(err, fs.ErrNotExist): // removed meanwhile
+		return true, nil
+	}
+	return err == nil, err
+}
+
+func rowOfLedger(r *store.LedgerRow) *reconcile.Row {
+	return &reconcile.Row{Job: r.Job, Format: r.Format, Members: r.Members, Missing: r.Missing}
+}
+
+// Rows yields the rows of exports.
+func (s *keptSources) Rows(ctx context.Context, part string, yield func(*reconcile.Row) error) error {
+	return s.h.st.Ledger(ctx, store.LedgerFilter{Prefix: part}, func(r *store.LedgerRow) error { return yield(rowOfLedger(r)) })
+}
+
+// Row returns one row of exports.
+func (s *keptSources) Row(ctx context.Context, athlete schema.AthleteID, id schema.ExportID) (*reconcile.Row, error) {
+	var found *reconcile.Row
+	filter := store.LedgerFilter{Athlete: athlete, Exports: []schema.ExportID{id}}
+	err := s.h.st.Ledger(ctx, filter, func(r *store.LedgerRow) error {
+		found = rowOfLedger(r)
+		return nil
+	})
+	return found, err
+}
+
+// Shorts yields the sessions that lack samples.
+func (s *keptSources) Shorts(ctx context.Context, yield func(*reconcile.Short) error) error {
+	return s.h.st.Short(ctx, s.deep, func(short *store.ShortSession) error {
+		return yield(&reconcile.Short{
+			Job:     schema.Job{Athlete: short.Athlete, Export: short.Export, Source: schema.SourceImport, ReceivedMs: short.ReceivedMs},
+			Session: short.ID, Have: short.Have, Want: short.Want,
+		})
+	})
+}
+
+// Marks yields what is marked as taken.
+func (s *keptSources) Marks(ctx context.Context, yield func(schema.JobID) error) error {
+	return s.h.blobs.Marks(ctx, yield)
+}
+
+// Marked reads a mark.
+func (s *keptSources) Marked(id schema.JobID) (*schema.Job, error) {
+	job, err := s.h.blobs.Marked(id)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil //nolint:nilnil // there is none, and that is no fault
+	}
+	return job, err
+}
+
+// Owners yields the records of uploads.
+func (s *keptSources) Owners(ctx context.Context, yield func(schema.Job) error) error {
+	return s.records.Each(ctx, func(r *upload.Record) error {
+		return yield(schema.Job{Athlete: r.Athlete, Export: r.Export, Source: schema.SourceUpload, ReceivedMs: r.ReceivedMs})
+	})
+}
+
+// Files yields the files of the folder.
+func (s *keptSources) Files(_ context.Context, yield func(schema.Job) error) error {
+	for i := range s.files {
+		if err := yield(s.files[i].job); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Waiting looks into the queues, and at what was set aside.
+func (s *keptSources) Waiting(ctx context.Context) (queued, aside *reconcile.Waiting, err error) {
+	q, err := streams.LookQueued(ctx, s.h.js)
+	if err != nil {
+		return nil, nil, err
+	}
+	queued = &reconcile.Waiting{Jobs: q.Jobs, Sessions: q.Sessions}
+	for id := range q.Outcomes {
+		queued.Jobs[id] = true
+	}
+	codec, err := wire.NewCodec()
+	if err != nil {
+		return nil, nil, err
+	}
+	aside = &reconcile.Waiting{Jobs: map[schema.JobID]bool{}, Sessions: map[schema.SessionID]bool{}}
+	err = streams.DeadLetters(ctx, s.h.js, func(l *streams.DeadLetter) error {
+		switch row := deadRowOf(l, codec); {
+		case row.SessionID != nil:
+			aside.Sessions[*row.SessionID] = true
+		case row.ExportID != nil:
+			aside.Jobs[schema.JobIDOf(row.Athlete, *row.ExportID)] = true
+		}
+		return nil
+	})
+	return queued, aside, err
+}
