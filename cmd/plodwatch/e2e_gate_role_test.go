@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -33,11 +32,19 @@ type natsProcess struct {
 	binary string
 	dir    string
 	port   int
+	args   []string      // beyond the address
+	opts   []nats.Option // of who may do anything
 	cmd    *exec.Cmd
 }
 
 // newNATS starts a server on a free port of the loopback address.
 func newNATS(t *testing.T) *natsProcess {
+	t.Helper()
+	return startNATS(t, []string{"-js", "-sd", t.TempDir()})
+}
+
+// startNATS is newNATS with what a connection that may do anything needs.
+func startNATS(t *testing.T, args []string, opts ...nats.Option) *natsProcess {
 	t.Helper()
 	dir := t.TempDir()
 	binary, err := e2e.nats()
@@ -48,7 +55,7 @@ func newNATS(t *testing.T) *natsProcess {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := &natsProcess{t: t, binary: binary, dir: dir, port: l.Addr().(*net.TCPAddr).Port}
+	n := &natsProcess{t: t, binary: binary, dir: dir, port: l.Addr().(*net.TCPAddr).Port, args: args, opts: opts}
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -61,13 +68,15 @@ func (n *natsProcess) url() string { return "nats://127.0.0.1:" + strconv.Itoa(n
 
 func (n *natsProcess) start() {
 	n.t.Helper()
-	n.cmd = exec.CommandContext(context.WithoutCancel(n.t.Context()), n.binary,
-		"-a", "127.0.0.1", "-p", strconv.Itoa(n.port), "-js", "-sd", filepath.Join(n.dir, "js"))
+	n.cmd = exec.CommandContext(context.WithoutCancel(n.t.Context()), n.binary, append([]string{
+		"-a", "127.0.0.1", "-p", strconv.Itoa(n.port),
+	}, n.args...)...)
+	n.cmd.Env = append(os.Environ(), "PLODWATCH_NATS_STORE="+n.dir)
 	if err := n.cmd.Start(); err != nil {
 		n.t.Fatal(err)
 	}
 	within(n.t, patience, func() string {
-		conn, err := nats.Connect(n.url())
+		conn, err := nats.Connect(n.url(), n.opts...)
 		if err != nil {
 			return err.Error()
 		}
@@ -93,7 +102,7 @@ func (n *natsProcess) stop() {
 // jetStream returns a connection of its own to the server's streams.
 func (n *natsProcess) jetStream() jetstream.JetStream {
 	n.t.Helper()
-	conn, err := nats.Connect(n.url())
+	conn, err := nats.Connect(n.url(), n.opts...)
 	if err != nil {
 		n.t.Fatal(err)
 	}
