@@ -168,3 +168,31 @@ func (s *Store) MarkCopies(ctx context.Context, athlete schema.AthleteID, marks 
 		return classify("mark copies", s.conn.Exec(ctx, query))
 	})
 }
+
+// Duplicate is a row of the view duplicates.
+type Duplicate struct {
+	Athlete     string     `ch:"athlete_id" json:"athlete_id"`
+	SessionID   uuid.UUID  `ch:"session_id" json:"session_id"`
+	DuplicateOf *uuid.UUID `ch:"duplicate_of" json:"duplicate_of"`
+	Reason      string     `ch:"reason" json:"reason"`
+	Confidence  float32    `ch:"confidence" json:"confidence"`
+	StartedAt   time.Time  `ch:"started_at" json:"started_at"`
+	ElapsedS    float64    `ch:"elapsed_s" json:"elapsed_s"`
+	Sport       string     `ch:"sport" json:"sport"`
+	Format      string     `ch:"format" json:"format"`
+	Salvaged    bool       `ch:"salvaged" json:"salvaged"`
+	Samples     uint32     `ch:"samples" json:"samples"`
+	ExportID    string     `ch:"export_id" json:"export_id"`
+}
+
+// Duplicates returns the sessions that do not count, of one athlete or, when
+// athlete is empty, of all, in the order of athlete and start.
+func (s *Store) Duplicates(ctx context.Context, athlete schema.AthleteID) ([]Duplicate, error) {
+	var all []Duplicate
+	query := "SELECT " + columnsOf(Duplicate{}) + ` FROM duplicates
+		WHERE {athlete:String} = '' OR athlete_id = {athlete:String} ORDER BY athlete_id, started_at, session_id`
+	if err := s.conn.Select(withParameter(ctx, "athlete", string(athlete)), &all, query); err != nil {
+		return nil, classify("list copies", err)
+	}
+	return all, nil
+}

@@ -221,14 +221,16 @@ type Counts struct {
 	Exports  uint64 `json:"exports"`
 	Sessions uint64 `json:"sessions"`
 	Samples  uint64 `json:"samples"`
+	Copies   uint64 `json:"copies"` // sessions that are copies of others and do not count
 }
 
-// Count counts what the views exports and sessions show; the samples are those
-// the sessions have.
+// Count counts exports and sessions, copies included; the samples are those the
+// sessions have.
 func (s *Store) Count(ctx context.Context) (Counts, error) {
 	var c Counts
-	row := s.conn.QueryRow(ctx, `SELECT (SELECT count() FROM exports), count(), sum(samples) FROM sessions`)
-	if err := row.Scan(&c.Exports, &c.Sessions, &c.Samples); err != nil {
+	row := s.conn.QueryRow(ctx, `SELECT (SELECT count() FROM exports), count(), sum(samples), countIf(isNotNull(duplicate_of))
+		FROM sessions_versions FINAL`)
+	if err := row.Scan(&c.Exports, &c.Sessions, &c.Samples, &c.Copies); err != nil {
 		return Counts{}, classify("count rows", err)
 	}
 	return c, nil

@@ -131,7 +131,7 @@ func checkExports(p *person, files []badFile) {
 	}
 	stored := map[string]row{}
 	for _, r := range rows[row](p, `SELECT export_id, outcome, reason, detail, source, n FROM exports LEFT JOIN
-		(SELECT export_id, sum(samples) AS n FROM sessions GROUP BY export_id) AS s USING (export_id)`) {
+		(SELECT export_id, sum(samples) AS n FROM sessions_and_copies GROUP BY export_id) AS s USING (export_id)`) {
 		stored[r.ExportID] = r
 	}
 	for _, f := range files {
@@ -165,8 +165,8 @@ func checkGood(p *person, runs []truth, files []badFile) {
 	for _, r := range rows[struct {
 		day
 		row
-	}](p, `SELECT formatDateTime(started_at, '%F', 'UTC') AS day, export_id, n, hr_sum FROM sessions JOIN
-		(SELECT session_id, count() AS n, sum(hr) AS hr_sum FROM samples GROUP BY session_id) AS m USING (session_id)`) {
+	}](p, `SELECT formatDateTime(started_at, '%F', 'UTC') AS day, export_id, n, hr_sum FROM sessions_and_copies JOIN
+		(SELECT session_id, count() AS n, sum(hr) AS hr_sum FROM samples_and_copies GROUP BY session_id) AS m USING (session_id)`) {
 		byStart[r.Day] = append(byStart[r.Day], r.row)
 	}
 	bad := map[string]bool{}
@@ -197,8 +197,8 @@ func checkGood(p *person, runs []truth, files []badFile) {
 	list := strings.Join(cut, ", ")
 	invented := rows[struct {
 		N int `json:"n"`
-	}](p, `SELECT count() AS n FROM samples WHERE session_id IN (SELECT session_id FROM sessions WHERE export_id IN (`+list+`))
-		AND (t, hr) NOT IN (SELECT t, hr FROM samples WHERE session_id IN (SELECT session_id FROM sessions WHERE export_id NOT IN (`+list+`)))`)
+	}](p, `SELECT count() AS n FROM samples_and_copies WHERE session_id IN (SELECT session_id FROM sessions_and_copies WHERE export_id IN (`+list+`))
+		AND (t, hr) NOT IN (SELECT t, hr FROM samples_and_copies WHERE session_id IN (SELECT session_id FROM sessions_and_copies WHERE export_id NOT IN (`+list+`)))`)
 	if len(invented) != 1 || invented[0].N != 0 {
 		p.t.Errorf("%v samples of cut files are not in the whole ones", invented)
 	}

@@ -102,7 +102,7 @@ func sameRuns(p *person, runs []truth) {
 	got := map[string]row{}
 	for _, r := range rows[row](p, `SELECT s.export_id AS export_id, formatDateTime(any(s.started_at), '%FT%TZ', 'UTC') AS started_at,
 		count() AS samples, sum(m.hr) AS hr_sum, any(s.distance_m) AS distance_m
-		FROM samples AS m JOIN sessions AS s ON s.session_id = m.session_id GROUP BY s.export_id`) {
+		FROM samples_and_copies AS m JOIN sessions_and_copies AS s ON s.session_id = m.session_id GROUP BY s.export_id`) {
 		got[r.ExportID] = r
 	}
 	for _, r := range runs {
@@ -168,11 +168,11 @@ const storedQuery = `SELECT s.export_id AS export_id, s.sport AS sport, toUnixTi
 	s.samples AS samples, m.n AS n, m.hr_sum AS hr_sum, s.distance_m AS distance_m, s.elapsed_s AS elapsed_s, s.paused_s AS paused_s,
 	s.gap_s AS gap_s, s.no_hr_s AS no_hr_s, s.rejected_hr_s AS rejected_hr_s, s.classified_s AS classified_s, s.hr_avg AS hr_avg,
 	s.hr_max AS hr_max, s.hr_seconds AS hr_seconds, m.flag_pairs AS flag_pairs
-	FROM sessions AS s JOIN (
+	FROM sessions_and_copies AS s JOIN (
 		SELECT session_id, count() AS n, sum(hr) AS hr_sum,
 			arrayFilter(x -> x.1 != 'ok', arrayMap((x, i) -> (toString(x.2), i - 1),
 				arraySort(groupArray((t, hr_flag))), range(1, count() + 1))) AS flag_pairs
-		FROM samples GROUP BY session_id
+		FROM samples_and_copies GROUP BY session_id
 	) AS m ON m.session_id = s.session_id
 	ORDER BY s.started_at`
 
@@ -319,8 +319,9 @@ func (p *person) everything() contents {
 	p.t.Helper()
 	var parts []string
 	for view, but := range map[string]string{
-		"samples": "", "sessions": "EXCEPT (analyzed_at)", "intensity": "EXCEPT (analyzed_at)",
-		"exports": "EXCEPT (analyzed_at, decoded_at, received_at)", "athlete_settings": "EXCEPT (set_at)",
+		"samples_and_copies": "", "intensity_and_copies": "EXCEPT (analyzed_at)",
+		"sessions_and_copies": "EXCEPT (analyzed_at, duplicate_of, duplicate_reason, duplicate_confidence)",
+		"exports":             "EXCEPT (analyzed_at, decoded_at, received_at)", "athlete_settings": "EXCEPT (set_at)",
 	} {
 		parts = append(parts, "SELECT '"+view+"' AS view, count() AS n, toString(groupBitXor(cityHash64(toString(tuple(*))))) AS hash"+
 			" FROM (SELECT * "+but+" FROM "+view+")")
@@ -382,7 +383,7 @@ func TestCheckTellsTheLocalTimeThatIsStored(t *testing.T) {
 		Source   string `json:"utc_offset_source"`
 	}
 	stored := map[local]int{}
-	for _, s := range rows[local](p, "SELECT export_id, utc_offset_s, utc_offset_source FROM sessions") {
+	for _, s := range rows[local](p, "SELECT export_id, utc_offset_s, utc_offset_source FROM sessions_and_copies") {
 		stored[s]++
 	}
 	sources := map[string]int{}

@@ -246,7 +246,7 @@ type sums struct {
 	Sessions int64 `json:"sessions"`
 }
 
-const sumsQuery = "SELECT count() AS samples, sum(hr) AS hr_sum, uniqExact(session_id) AS sessions FROM samples"
+const sumsQuery = "SELECT count() AS samples, sum(hr) AS hr_sum, uniqExact(session_id) AS sessions FROM samples_and_copies"
 
 func (p *person) sums() sums {
 	p.t.Helper()

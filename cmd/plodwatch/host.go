@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"plodwatch/analyze"
 	"plodwatch/analyze/diary"
 	"plodwatch/analyze/store"
 	"plodwatch/ingest"
@@ -35,6 +36,11 @@ type host interface {
 	// writeLog stores entries of the daily log that came in by a door of
 	// package store, and makes the signs of their athletes anew.
 	writeLog(ctx context.Context, entries []diary.Entry, door string) error
+	// choose stores what a person said of a session that may be a copy, and
+	// returns of how many sessions the verdict has changed.
+	choose(ctx context.Context, c analyze.DuplicateChoice) (int, error)
+	// settleCopies decides now which of an athlete's sessions are copies.
+	settleCopies(ctx context.Context, athlete schema.AthleteID) error
 	// close stops what was started here; when ctx ends it no longer waits for
 	// work in hand.
 	close(ctx context.Context) error

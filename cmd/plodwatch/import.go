@@ -134,6 +134,9 @@ func (r *importRun) finish(ctx context.Context, bar *progress) (err error) {
 	if err := r.await(ctx, bar); err != nil {
 		return err
 	}
+	if err := r.host.settleCopies(ctx, r.athlete); err != nil {
+		return err
+	}
 	r.after, err = r.count(ctx)
 	return err
 }

@@ -54,6 +54,7 @@ type cli struct {
 	Check       checkCmd       `cmd:"" help:"Show what files hold and their intensity; stores nothing."`
 	Sessions    sessionsCmd    `cmd:"" help:"List sessions with their intensity."`
 	Session     sessionCmd     `cmd:"" help:"Show one session."`
+	Duplicates  duplicatesCmd  `cmd:"" help:"Show and decide which sessions are the same activity from several files."`
 	Explain     explainCmd     `cmd:"" help:"Say how a session's figures and verdict came about."`
 	Report      reportCmd      `cmd:"" help:"Show an athlete's weeks: intensity, load, easy days, warnings; as text or as a page."`
 	WhatIf      whatIfCmd      `cmd:"" help:"Show what other settings would change; stores nothing."`

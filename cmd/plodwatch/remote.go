@@ -134,6 +134,7 @@ func holderHandler(h *localHost) http.Handler {
 	})
 	mux.Handle("POST "+pathLog, logHandler(h))
 	handleKeeper(mux, h)
+	serveDuplicates(mux, h)
 	if h.engine != nil {
 		mux.Handle(pathClickHouse, http.StripPrefix(strings.TrimSuffix(pathClickHouse, "/"), h.engine.Handler()))
 		mux.Handle(pathReadOnly, http.StripPrefix(strings.TrimSuffix(pathReadOnly, "/"), h.engine.ReadOnlyHandler(nil)))

@@ -24,6 +24,7 @@ type importResult struct {
 	Sessions      uint64   `json:"sessions"`
 	SamplesAdded  int64    `json:"samples_added"`
 	Samples       uint64   `json:"samples"`
+	Copies        uint64   `json:"copies"` // of Sessions
 	Seconds       float64  `json:"seconds"`
 }
 
@@ -84,6 +85,7 @@ func (r *importRun) result() importResult {
 		Files:         files,
 		SessionsAdded: int64(r.after.Sessions) - int64(r.before.Sessions), Sessions: r.after.Sessions, //nolint:gosec // counts of rows
 		SamplesAdded: int64(r.after.Samples) - int64(r.before.Samples), Samples: r.after.Samples, //nolint:gosec // counts of rows
+		Copies:  r.after.Copies,
 		Seconds: time.Since(r.started).Round(time.Millisecond).Seconds(),
 	}
 	for k, v := range n {
@@ -111,6 +113,9 @@ func (r *importRun) table(res importResult) error {
 	}
 	fmt.Fprintf(r.app.stdout, "\n%s files in %.1f s: %s sessions and %s samples added; now %s sessions, %s samples.\n",
 		count(res.Files), res.Seconds, count(res.SessionsAdded), count(res.SamplesAdded), count(res.Sessions), count(res.Samples))
+	if res.Copies > 0 {
+		fmt.Fprintf(r.app.stdout, "%s of the sessions are copies of others and do not count; plodwatch duplicates lists them.\n", count(res.Copies))
+	}
 	if res.SessionsAdded == 0 && res.SamplesAdded == 0 {
 		fmt.Fprintln(r.app.stdout, "Nothing new: everything was here already, or holds no activity.")
 	}

@@ -453,6 +453,40 @@ FROM intensity_versions AS i FINAL
 SEMI LEFT JOIN (SELECT athlete_id, session_id FROM sessions_versions FINAL WHERE isNull(duplicate_of)) AS s ON s.athlete_id = i.athlete_id AND s.session_id = i.session_id
 COMMENT 'a row is the intensity of a session under the settings valid on its day';
 
+CREATE OR REPLACE VIEW samples_and_copies
+(
+    athlete_id    String COMMENT 'athlete',
+    session_id    UUID COMMENT 'session',
+    t             DateTime64(3, 'UTC') COMMENT 'instant, UTC',
+    hr            Nullable(UInt8) COMMENT 'heart rate as recorded, bpm; see hr_flag',
+    hr_flag       Enum8('ok' = 0, 'missing' = 1, 'out_of_range' = 2, 'spike' = 3) COMMENT 'quality of the heart rate; only ok counts in the figures',
+    speed_mps     Nullable(Float64) COMMENT 'speed, m/s',
+    distance_m    Nullable(Float64) COMMENT 'distance since the start, m',
+    altitude_m    Nullable(Float64) COMMENT 'altitude above sea level, m',
+    cadence       Nullable(Float64) COMMENT 'revolutions (cycling) or strides (running: two steps) a minute, as recorded',
+    power_w       Nullable(Int32) COMMENT 'power, W',
+    lat           Nullable(Float64) COMMENT 'latitude, degrees north',
+    lon           Nullable(Float64) COMMENT 'longitude, degrees east',
+    temperature_c Nullable(Float64) COMMENT 'temperature, degrees Celsius'
+)
+AS SELECT
+    athlete_id,
+    session_id,
+    t,
+    nullIf(hr, 0) AS hr,
+    CAST(hr_flag, 'Enum8(\'ok\' = 0, \'missing\' = 1, \'out_of_range\' = 2, \'spike\' = 3)') AS hr_flag,
+    nullIf(speed_mmps, -2147483648) / 1000 AS speed_mps,
+    nullIf(distance_cm, -2147483648) / 100 AS distance_m,
+    nullIf(altitude_cm, -2147483648) / 100 AS altitude_m,
+    nullIf(cadence_100, -2147483648) / 100 AS cadence,
+    nullIf(power_w, -2147483648) AS power_w,
+    nullIf(lat_e7, -2147483648) / 1e7 AS lat,
+    nullIf(lon_e7, -2147483648) / 1e7 AS lon,
+    nullIf(temperature_dc, -2147483648) / 10 AS temperature_c
+FROM samples_versions FINAL
+WHERE (athlete_id, session_id, decode) IN (SELECT athlete_id, session_id, decode FROM sessions_versions FINAL)
+COMMENT 'a row is an instant of a session; copies of the same activity included';
+
 CREATE OR REPLACE VIEW samples
 (
     athlete_id    String COMMENT 'athlete',
