@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -136,7 +137,7 @@ func (c *deadListCmd) Run(ctx context.Context, a *app) error {
 		t := newTable(a.stdout, "id", "set aside", "kind", "athlete", "what", "why")
 		for i := range all {
 			r := &all[i]
-			t.row(fmt.Sprint(r.ID), localTime(r.Time), r.Kind, dash(string(r.Athlete)), r.what(), r.Reason)
+			t.row(strconv.FormatUint(r.ID, 10), localTime(r.Time), r.Kind, dash(string(r.Athlete)), r.what(), r.Reason)
 		}
 		return t.flush()
 	})
@@ -182,7 +183,7 @@ func (c *deadShowCmd) Run(ctx context.Context, a *app) error {
 }
 
 func showDead(a *app, r *deadRow) error {
-	t := newTable(a.stdout, "message", fmt.Sprint(r.ID))
+	t := newTable(a.stdout, "message", strconv.FormatUint(r.ID, 10))
 	t.row("kind", r.Kind)
 	t.row("why", r.Reason)
 	t.row("handed out", fmt.Sprintf("%d times", r.Delivered))
@@ -311,7 +312,7 @@ func printDeadDone(a *app, rows []deadRow) error {
 		if r.Error != "" {
 			result = r.Error
 		}
-		t.row(fmt.Sprint(r.ID), r.Kind, r.what(), result)
+		t.row(strconv.FormatUint(r.ID, 10), r.Kind, r.what(), result)
 	}
 	return t.flush()
 }

@@ -85,8 +85,8 @@ type reconcileSummary struct {
 	Files     int                    `json:"files"`
 	InFlight  int                    `json:"in_flight"`
 	Missing   map[reconcile.Kind]int `json:"missing"`
-	Restored  int                    `json:"restored"`
-	Remain    int                    `json:"remain"` // missing and not restored
+	Restored  int                    `json:"restored_count"`
+	Remain    int                    `json:"remain_count"` // missing and not restored
 
 	// TablesEmpty says that there are marks and no exports: the tables were lost.
 	TablesEmpty bool `json:"tables_empty"`
@@ -167,7 +167,7 @@ func printReconciled(a *app, rows []*missingRow, sum *reconcileSummary, fix bool
 				t.row(strings.ReplaceAll(string(r.Kind), "_", " "), dash(string(r.Athlete)), r.shortExport(), r.Why, r.result(fix))
 			}
 			if last := i+1 == len(rows) || rows[i+1].Kind != r.Kind; last && shown[r.Kind] > rowsPerKind {
-				t.row("...", "", "", fmt.Sprintf("%s more; --json lists all", count(shown[r.Kind]-rowsPerKind)), "")
+				t.row("...", "", "", count(shown[r.Kind]-rowsPerKind)+" more; --json lists all", "")
 			}
 		}
 		if err := t.flush(); err != nil {
