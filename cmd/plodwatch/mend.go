@@ -204,6 +204,9 @@ func (m *mending) verify(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if err := m.settleCopies(ctx); err != nil {
+			return err
+		}
 	}
 	after, err := reconcile.Compare(ctx, m.src, reconcile.Options{Owner: m.opts.Owner})
 	if err != nil {
@@ -231,6 +234,21 @@ func (m *mending) verify(ctx context.Context) error {
 				return err
 			}
 			row.Restored = row.Restored && intact
+		}
+	}
+	return nil
+}
+
+// settleCopies has decided again which sessions of the athletes are copies.
+func (m *mending) settleCopies(ctx context.Context) error {
+	settled := map[schema.AthleteID]bool{}
+	for _, r := range m.rows {
+		if r.Done == "" || r.Athlete == "" || settled[r.Athlete] {
+			continue
+		}
+		settled[r.Athlete] = true
+		if err := m.h.settleCopies(ctx, r.Athlete); err != nil {
+			return err
 		}
 	}
 	return nil
