@@ -87,7 +87,7 @@ func TestEndToEndPoison(t *testing.T) {
 			pushed++
 		}
 	}
-	t.Logf("set aside after %d kills", kills)
+	t.Logf("set aside after %d kills:\n%s", kills, p.do(exitOK, "dead", "list").stdout)
 	if kills < 5 {
 		t.Errorf("set aside after %d kills, want 5", kills)
 	}
