@@ -70,14 +70,18 @@ func TestEndToEndPermissions(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds and starts a NATS server")
 	}
-	for _, where := range []string{"dir"} {
+	for _, where := range []string{"dir", "nats"} {
 		t.Run(where, func(t *testing.T) {
 			server, _ := guardedNATS(t)
 			p := newPerson(t)
 			p.flags = []string{"--nats", server.url(), "--clickhouse", clickHouse(t)}
 			p.env = append(p.env, "PLODWATCH_BLOBS="+where)
 			p.signedAs(roleAdmin).do(exitOK, "migrate")
-			gate, worker, analyzer := p.signedAs(roleGate).role("gate"), p.signedAs(roleWorker).role("ingest"), p.signedAs(roleAnalyzer).role("analyze")
+			elsewhere := p.signedAs(roleWorker)
+			if where == "nats" {
+				elsewhere.data = filepath.Join(t.TempDir(), "elsewhere") // no disk is shared
+			}
+			gate, worker, analyzer := p.signedAs(roleGate).role("gate"), elsewhere.role("ingest"), p.signedAs(roleAnalyzer).role("analyze")
 			for _, d := range []*daemon{gate, worker, analyzer} {
 				d.ready()
 			}

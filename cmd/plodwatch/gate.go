@@ -17,7 +17,6 @@ import (
 	"plodwatch/analyze"
 	"plodwatch/analyze/store"
 	"plodwatch/ingest"
-	"plodwatch/ingest/blobs"
 	"plodwatch/ingest/jobs"
 	"plodwatch/ingest/pull"
 	"plodwatch/ingest/upload"
@@ -71,7 +70,7 @@ func prefixOf(text string) (netip.Prefix, error) {
 // gateParts is what a gate is made of, besides its configuration.
 type gateParts struct {
 	intake  *jobs.Intake
-	blobs   *blobs.Dir
+	blobs   blobStore
 	conn    *nats.Conn
 	ledger  upload.Ledger
 	records string // directory
@@ -163,7 +162,7 @@ type gateCmd struct {
 func (c *gateCmd) Help() string {
 	return `Takes uploads, by HTTP and from the inbox on NATS, and queues them on an external NATS
 server, for the workers (plodwatch ingest). Several gates may run at once. They share a
-directory for the files (--data) with the workers. What became of an upload is asked of
+directory for the files (--data) with the workers, or else give --blobs nats. What became of an upload is asked of
 --clickhouse, or else of the plodwatch that holds the data directory. plodwatch up has the
 gate built in.
 
@@ -236,7 +235,7 @@ func (g *gateProcess) open(ctx context.Context, cfg upload.Config, hookCfg *pull
 		return err
 	}
 	if g.conn.IsConnected() { // else uploads are answered with "later" until it is
-		if err := g.checkStreams(ctx, streams.Exports); err != nil {
+		if err := g.checkStreams(ctx, append(g.app.blobStreams(), streams.Exports)...); err != nil {
 			return err
 		}
 	}

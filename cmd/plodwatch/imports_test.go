@@ -34,6 +34,8 @@ var mayImport = map[string][]string{
 	"analyze/intensity":       {"schema"},
 	"ingest":                  {"schema"},
 	"ingest/blobs":            {"schema", "ingest"},
+	"ingest/blobs/blobstest":  {"schema", "ingest", "ingest/blobs"},
+	"ingest/blobs/bucket":     {"schema", "schema/streams", "ingest", "ingest/blobs"},
 	"ingest/jobs":             {"schema", "schema/wire", "schema/streams", "ingest"},
 	"ingest/folder":           {"schema", "ingest"},
 	"ingest/inbox":            {"schema", "schema/streams", "ingest"},

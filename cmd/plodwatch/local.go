@@ -52,6 +52,7 @@ func (h *localHost) open(ctx context.Context, need parts) error {
 		if err := h.openQueues(ctx); err != nil {
 			return err
 		}
+		h.startSweeper(ctx)
 		if err := h.startFeed(ctx); err != nil {
 			return err
 		}
@@ -120,6 +121,7 @@ const (
 // openQueues connects to NATS and makes or updates the streams.
 func (h *localHost) openQueues(ctx context.Context) error {
 	layout := streams.DefaultLayout()
+	layout.Replicas = h.app.NATSReplicas
 	var err error
 	if h.app.NATS == "" {
 		layout.WorkerAckWait, layout.AnalyzerAckWait = embeddedWorkerAckWait, embeddedAnalyzerAckWait
@@ -139,6 +141,9 @@ func (h *localHost) openQueues(ctx context.Context) error {
 		return fmt.Errorf("open jetstream: %w", err)
 	}
 	if err := streams.Provision(ctx, h.js, layout); err != nil {
+		return err
+	}
+	if err := h.provisionBlobs(ctx, layout.Replicas); err != nil {
 		return err
 	}
 	return h.openIntake()

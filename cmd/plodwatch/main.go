@@ -36,6 +36,7 @@ type globals struct {
 	Data   string          `help:"Data directory (default: $XDG_DATA_HOME/plodwatch)." placeholder:"DIR" type:"path"`
 	Tokens string          `help:"Token file (default: tokens.json in the data directory)." placeholder:"FILE" type:"path"`
 	natsFlags
+	blobsFlags
 	ClickHouse string `name:"clickhouse" help:"URL of an external ClickHouse (clickhouse://, http:// or https://); default: ClickHouse in this process." placeholder:"URL"`
 	LogLevel   string `help:"Least level that is logged: debug, info, warn, error." enum:"debug,info,warn,error" default:"warn"`
 	LogFormat  string `help:"Form of the log: text or json." enum:"text,json" default:"text"`

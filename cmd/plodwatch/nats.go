@@ -32,6 +32,7 @@ type natsFlags struct {
 	NATSCA           string `name:"nats-ca" help:"Certificates (PEM) of those who may have signed its own." placeholder:"FILE" type:"path"`
 	NATSCert         string `name:"nats-cert" help:"Certificate (PEM) to show to it." placeholder:"FILE" type:"path"`
 	NATSKey          string `name:"nats-key" help:"The certificate's private key (PEM)." placeholder:"FILE" type:"path"`
+	NATSReplicas     int    `name:"nats-replicas" help:"How many servers of a cluster keep each stream; for what makes them (migrate, up, import)." default:"1" placeholder:"N"`
 }
 
 // check returns all faults of the flags at once, or nil.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -17,7 +16,7 @@ import (
 	"plodwatch/analyze/place"
 	"plodwatch/analyze/store"
 	"plodwatch/ingest"
-	"plodwatch/ingest/blobs"
+	"plodwatch/ingest/blobs/bucket"
 	"plodwatch/ingest/fitfile"
 	"plodwatch/ingest/folder"
 	"plodwatch/ingest/gpxfile"
@@ -42,7 +41,8 @@ type pipeline struct {
 	conn      *nats.Conn
 	js        jetstream.JetStream
 	publisher *streams.Publisher
-	blobs     *blobs.Dir
+	blobs     blobStore
+	bucket    *bucket.Bucket // the blobs, when they are in NATS
 	intake    *jobs.Intake
 	jobs      *jobs.Metrics
 }
@@ -80,7 +80,7 @@ func (p *pipeline) openIntake() error {
 	if err != nil {
 		return err
 	}
-	if p.blobs, err = blobs.Open(blobs.DefaultConfig(filepath.Join(p.dir, "blobs"))); err != nil {
+	if err := p.openBlobs(); err != nil {
 		return err
 	}
 	p.jobs = jobs.NewMetrics(p.reg)
@@ -173,6 +173,9 @@ func (p *pipeline) close(giveUp context.Context) error {
 	if p.publisher != nil {
 		p.publisher.Close()
 	}
+	if p.bucket != nil {
+		p.bucket.Close()
+	}
 	if p.conn != nil {
 		p.conn.Close()
 	}
@@ -198,7 +201,7 @@ func (p *pipeline) checkStreams(ctx context.Context, names ...string) error {
 	for _, name := range names {
 		_, err := p.js.Stream(ctx, name)
 		if errors.Is(err, jetstream.ErrStreamNotFound) {
-			return fmt.Errorf("the NATS server has no stream %s: run plodwatch migrate --nats URL", name)
+			return fmt.Errorf("the NATS server has no stream %s: run plodwatch migrate with the same --nats and --blobs", name)
 		}
 		if err != nil {
 			return fmt.Errorf("look at stream %s: %w", name, err)

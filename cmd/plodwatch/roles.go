@@ -45,7 +45,7 @@ type ingestCmd struct {
 func (c *ingestCmd) Help() string {
 	return `Decodes the files whose jobs wait on an external NATS server and queues their sessions
 for plodwatch analyze. Several may run at once, on several machines; they share a directory
-for the files (--data) with the gates. What a process that is killed had in hand goes to
+for the files (--data) with the gates, or keep them in NATS (--blobs nats). What a process that is killed had in hand goes to
 another. With --folder it takes files from a watched folder, too (--after delete then needs
 --clickhouse); one folder has one process. With the --hook flags it downloads what signed
 messages to the gates ask for.
@@ -54,7 +54,8 @@ Streams are made by plodwatch migrate. plodwatch up has the workers built in.
 
 Examples:
   plodwatch ingest --nats nats://10.0.0.5:4222 --data /srv/plodwatch
-  plodwatch ingest --nats nats://10.0.0.5:4222 --workers 8 --memory 2048 --listen 127.0.0.1:0`
+  plodwatch ingest --nats nats://10.0.0.5:4222 --workers 8 --memory 2048 --listen 127.0.0.1:0
+  plodwatch ingest --nats nats://10.0.0.5:4222 --blobs nats`
 }
 
 // Run works until a signal.
@@ -90,7 +91,7 @@ func (c *ingestCmd) limits() (ingest.Config, jobs.Config, error) {
 }
 
 func (r *roleProcess) startIngest(ctx context.Context, limits ingest.Config, cfg jobs.Config, watched folder.Config, hook *pull.HookConfig) ([]probe, error) {
-	names := []string{streams.Exports, streams.Samples, streams.Outcomes}
+	names := append(r.app.blobStreams(), streams.Exports, streams.Samples, streams.Outcomes)
 	if hook != nil {
 		names = append(names, streams.Pulls)
 	}
@@ -100,6 +101,7 @@ func (r *roleProcess) startIngest(ctx context.Context, limits ingest.Config, cfg
 	if err := r.openIntake(); err != nil {
 		return nil, err
 	}
+	r.startSweeper(ctx)
 	if err := r.startWorkers(ctx, limits, cfg); err != nil {
 		return nil, err
 	}

@@ -37,16 +37,9 @@ func (d *Dir) Taken(job schema.JobID) bool {
 // forcing file and directory takes 0.28 ms where a Put takes 0.58 ms and the
 // mark 0.1 ms; on a disk that turns it doubles the time of an upload.)
 func (d *Dir) MarkTaken(job *schema.Job) error {
-	m := mark{
-		Athlete: job.Athlete, Export: job.Export, Source: job.Source,
-		Bytes: job.Bytes, ReceivedMs: job.ReceivedMs, Depth: job.Depth,
-	}
-	if job.Parent != (schema.ExportID{}) {
-		m.Parent = &job.Parent
-	}
-	data, err := json.Marshal(&m)
+	data, err := EncodeMark(job)
 	if err != nil {
-		return fmt.Errorf("mark job as taken: %w", err)
+		return err
 	}
 	temp, err := d.createTemp()
 	if err != nil {
@@ -82,9 +75,31 @@ func (d *Dir) Marked(id schema.JobID) (*schema.Job, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read mark: %w", err)
 	}
+	return DecodeMark(id, data), nil
+}
+
+// EncodeMark writes what a mark says of a job.
+func EncodeMark(job *schema.Job) ([]byte, error) {
+	m := mark{
+		Athlete: job.Athlete, Export: job.Export, Source: job.Source,
+		Bytes: job.Bytes, ReceivedMs: job.ReceivedMs, Depth: job.Depth,
+	}
+	if job.Parent != (schema.ExportID{}) {
+		m.Parent = &job.Parent
+	}
+	data, err := json.Marshal(&m)
+	if err != nil {
+		return nil, fmt.Errorf("mark job as taken: %w", err)
+	}
+	return data, nil
+}
+
+// DecodeMark reads what EncodeMark wrote of the job of this identity; nil when
+// it does not say.
+func DecodeMark(id schema.JobID, data []byte) *schema.Job {
 	var m mark
 	if err := json.Unmarshal(data, &m); err != nil {
-		return nil, nil //nolint:nilnil,nilerr // empty or torn: the mark stands, but says nothing
+		return nil // empty or torn: the mark stands, but says nothing
 	}
 	job := &schema.Job{
 		Athlete: m.Athlete, Export: m.Export, Source: m.Source,
@@ -94,9 +109,9 @@ func (d *Dir) Marked(id schema.JobID) (*schema.Job, error) {
 		job.Parent = *m.Parent
 	}
 	if job.ID() != id {
-		return nil, nil //nolint:nilnil // as above
+		return nil // as above
 	}
-	return job, nil
+	return job
 }
 
 // Unmark forgets that a job was taken, so that it can be handed in again as if
