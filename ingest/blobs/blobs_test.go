@@ -2,7 +2,6 @@ package blobs_test
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -13,9 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
-	"testing/iotest"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -182,115 +179,9 @@ func TestUncompressedExportsAllowRandomAccess(t *testing.T) {
 	}
 }
 
-func TestSameBytesAreStoredOnce(t *testing.T) {
-	for name, data := range map[string][]byte{"binary": noise(300_000), "text": track(5000)} {
-		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
-			stores := []*blobs.Dir{open(t, dir), open(t, dir)} // as two processes would
-			const writers = 16
-			var wg sync.WaitGroup
-			created := make([]bool, writers)
-			for i := range writers {
-				wg.Go(func() {
-					id, size, isNew, err := stores[i%2].Put(t.Context(), iotest.HalfReader(bytes.NewReader(data)))
-					if err != nil || size != int64(len(data)) || id != schema.ExportIDOf(data) {
-						t.Errorf("Put = %s, %d, %v", id, size, err)
-					}
-					created[i] = isNew
-				})
-			}
-			wg.Wait()
-			if n := len(slices.DeleteFunc(created, func(c bool) bool { return !c })); n != 1 {
-				t.Errorf("%d of %d writers were told that it was new, want 1", n, writers)
-			}
-			if got := files(t, dir); len(got) != 1 {
-				t.Errorf("files %q, want one", got)
-			}
-			if got := get(t, stores[0], schema.ExportIDOf(data)); !bytes.Equal(got, data) {
-				t.Error("other bytes came back")
-			}
-		})
-	}
-}
-
-func TestReaderThatFailsLeavesNothing(t *testing.T) {
-	cut := errors.New("connection reset")
-	for name, test := range map[string]struct {
-		head []byte
-		fail error
-	}{
-		"at once":                 {nil, cut},
-		"in the first buffer":     {noise(100), cut},
-		"later":                   {noise(200_000), cut},
-		"in text":                 {track(5000), cut},
-		"upload that was cut off": {noise(100), io.ErrUnexpectedEOF},
-	} {
-		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
-			d := open(t, dir)
-			_, _, created, err := d.Put(t.Context(), io.MultiReader(bytes.NewReader(test.head), iotest.ErrReader(test.fail)))
-			if !errors.Is(err, test.fail) || created {
-				t.Errorf("Put = %t, %v, want the reader's error", created, err)
-			}
-			if errors.Is(err, ingest.ErrNotNow) {
-				t.Errorf("%v is the disk's fault", err)
-			}
-			if got := files(t, dir); len(got) != 0 {
-				t.Errorf("left behind: %q", got)
-			}
-			// The compressor that was given up serves the next.
-			if id := put(t, d, track(100)); !bytes.Equal(get(t, d, id), track(100)) {
-				t.Error("the next export is damaged")
-			}
-		})
-	}
-}
-
-func TestReaderThatNeverGetsOnIsAnError(t *testing.T) {
-	d := open(t, t.TempDir())
-	if _, _, _, err := d.Put(t.Context(), stuck{}); !errors.Is(err, io.ErrNoProgress) {
-		t.Errorf("Put: %v, want io.ErrNoProgress", err)
-	}
-}
-
-type stuck struct{}
-
-func (stuck) Read([]byte) (int, error) { return 0, nil }
-
-func TestEndOfContextEndsPut(t *testing.T) {
-	dir := t.TempDir()
-	d := open(t, dir)
-	ctx, cancel := context.WithCancel(t.Context())
-	endless := readFunc(func(p []byte) (int, error) { cancel(); return len(p), nil })
-	if _, _, _, err := d.Put(ctx, endless); !errors.Is(err, context.Canceled) {
-		t.Errorf("Put: %v", err)
-	}
-	if got := files(t, dir); len(got) != 0 {
-		t.Errorf("left behind: %q", got)
-	}
-}
-
 type readFunc func([]byte) (int, error)
 
 func (f readFunc) Read(p []byte) (int, error) { return f(p) }
-
-func TestUnknownExport(t *testing.T) {
-	d := open(t, t.TempDir())
-	id := schema.ExportID{1}
-	if _, _, err := d.Open(t.Context(), id); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("Open: %v", err)
-	}
-	if err := d.Verify(t.Context(), id); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("Verify: %v", err)
-	}
-	if there, err := d.Has(t.Context(), id); there || err != nil {
-		t.Errorf("Has = %t, %v", there, err)
-	}
-	known := put(t, d, track(1))
-	if there, err := d.Has(t.Context(), known); !there || err != nil {
-		t.Errorf("Has = %t, %v for a known export", there, err)
-	}
-}
 
 func TestDamageIsSeenAndMended(t *testing.T) {
 	for name, data := range map[string][]byte{"binary": noise(100_000), "text": track(2000)} {
