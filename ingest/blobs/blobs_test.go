@@ -2,12 +2,12 @@ package blobs_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,6 +18,7 @@ import (
 
 	"plodwatch/ingest"
 	"plodwatch/ingest/blobs"
+	"plodwatch/ingest/blobs/blobstest"
 	"plodwatch/schema"
 )
 
@@ -74,26 +75,9 @@ func files(t testing.TB, dir string) []string {
 	return names
 }
 
-// noise returns n bytes that look like no text and do not compress.
-func noise(n int) []byte {
-	r := rand.NewChaCha8([32]byte{byte(n)})
-	b := make([]byte, n)
-	_, _ = r.Read(b)
-	if n > 0 {
-		b[0] = 0x0e
-	}
-	return b
-}
+func noise(n int) []byte { return blobstest.Noise(n) }
 
-func track(points int) []byte {
-	var b bytes.Buffer
-	b.WriteString("\xef\xbb\xbf\r\n<?xml version=\"1.0\"?>\n<gpx><trk><trkseg>\n")
-	for i := range points {
-		fmt.Fprintf(&b, "<trkpt lat=\"59.9%05d\" lon=\"10.7%05d\"><time>2024-05-01T10:%02d:%02dZ</time></trkpt>\n", i, 2*i, i/60%60, i%60)
-	}
-	b.WriteString("</trkseg></trk></gpx>\n")
-	return b.Bytes()
-}
+func track(points int) []byte { return blobstest.Track(points) }
 
 func TestWhatIsPutComesBack(t *testing.T) {
 	utf16 := []byte{0xff, 0xfe}
