@@ -44,6 +44,11 @@ test: libchdb
 race: libchdb
 	$(GO) test -race -timeout 40m ./... ./testdata/gen/...
 
+## chaos: kill every role at random under load, and count; SEED=1 KILLS=200 NATS=1 (or 3 servers)
+chaos: libchdb
+	@PLODWATCH_CHAOS_SEED=$(or $(SEED),1) PLODWATCH_CHAOS_KILLS=$(or $(KILLS),200) PLODWATCH_CHAOS_NATS=$(or $(NATS),1) \
+		$(GO) test ./cmd/plodwatch -run '^TestChaos$$' -v -count 1 -timeout 30m
+
 ## lint: golangci-lint, pinned in .tools/go.mod
 lint:
 	$(TOOLS) golangci-lint run ./...
@@ -69,4 +74,4 @@ generate:
 clean:
 	rm -rf bin $(DATA) demo-season
 
-.PHONY: help build libchdb demo demo-season test race lint bench fuzz golden generate clean
+.PHONY: help build libchdb demo demo-season test race chaos lint bench fuzz golden generate clean

@@ -48,6 +48,9 @@ func TestMain(m *testing.M) {
 }
 
 func testMain(m *testing.M) int {
+	if setting := os.Getenv(chaosClickHouse); setting != "" {
+		return serveClickHouse(setting)
+	}
 	dir, err := os.MkdirTemp("", "plodwatch-e2e-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

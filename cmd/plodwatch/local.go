@@ -121,7 +121,6 @@ const (
 // openQueues connects to NATS and makes or updates the streams.
 func (h *localHost) openQueues(ctx context.Context) error {
 	layout := streams.DefaultLayout()
-	layout.Replicas = h.app.NATSReplicas
 	var err error
 	if h.app.NATS == "" {
 		layout.WorkerAckWait, layout.AnalyzerAckWait = embeddedWorkerAckWait, embeddedAnalyzerAckWait
@@ -140,6 +139,7 @@ func (h *localHost) openQueues(ctx context.Context) error {
 	if h.js, err = jetstream.New(h.conn); err != nil {
 		return fmt.Errorf("open jetstream: %w", err)
 	}
+	layout.Replicas = h.app.replicas(h.conn)
 	if err := streams.Provision(ctx, h.js, layout); err != nil {
 		return err
 	}

@@ -32,7 +32,7 @@ type natsFlags struct {
 	NATSCA           string `name:"nats-ca" help:"Certificates (PEM) of those who may have signed its own." placeholder:"FILE" type:"path"`
 	NATSCert         string `name:"nats-cert" help:"Certificate (PEM) to show to it." placeholder:"FILE" type:"path"`
 	NATSKey          string `name:"nats-key" help:"The certificate's private key (PEM)." placeholder:"FILE" type:"path"`
-	NATSReplicas     int    `name:"nats-replicas" help:"How many servers of a cluster keep each stream; for what makes them (migrate, up, import)." default:"1" placeholder:"N"`
+	NATSReplicas     int    `name:"nats-replicas" help:"Copies that a cluster keeps of each stream; default: 3 when it has so many servers, else 1." placeholder:"N"`
 }
 
 // check returns all faults of the flags at once, or nil.
@@ -125,4 +125,16 @@ func (a *app) connectNATS(role string, more ...nats.Option) (*nats.Conn, error) 
 	}
 	opts := append(streams.ConnectOptions(role, a.log), access...)
 	return nats.Connect(a.NATS, append(opts, more...)...)
+}
+
+// replicas returns how many copies of each stream the server is to keep.
+func (f *natsFlags) replicas(conn *nats.Conn) int {
+	const enough = 3 // one may be lost
+	switch {
+	case f.NATSReplicas > 0:
+		return f.NATSReplicas
+	case conn.ConnectedClusterName() != "" && len(conn.Servers()) >= enough:
+		return enough
+	}
+	return 1
 }
