@@ -460,28 +460,73 @@ func TestUnexplainedErrorsSetAsideAfterSomeTries(t *testing.T) {
 	}
 }
 
-func TestPoisonIsSetAsideBeforeTheWork(t *testing.T) {
-	r := newRig(t)
-	r.putSessions(t, 1)
-	consumer, err := r.js.Consumer(t.Context(), streams.Samples, streams.Analyzer)
+// giveOut hands the first messages of a queue out so often, as if whoever
+// worked on them had died each time.
+func (r *rig) giveOut(t *testing.T, stream string, messages, times int) {
+	t.Helper()
+	consumer, err := r.js.Consumer(t.Context(), stream, streams.Analyzer)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range streams.MaxDeliveries { // as if the process had died each time
-		msg, err := consumer.Next()
-		if err != nil {
-			t.Fatal(err)
+	for range times {
+		var all []jetstream.Msg
+		for range messages {
+			msg, err := consumer.Next()
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, msg)
 		}
-		if err := msg.Nak(); err != nil {
-			t.Fatal(err)
+		for _, msg := range all {
+			if err := msg.Nak(); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
+}
+
+func TestPoisonIsSetAsideBeforeTheWork(t *testing.T) {
+	r := newRig(t)
+	r.putSessions(t, 1)
+	r.giveOut(t, streams.Samples, 1, 2*streams.MaxDeliveries)
 	a := &analyzer{answer: always(nil)}
 	r.start(t, quick(), a)
 	r.waitMessages(t, streams.Dead, 1)
 	r.waitMessages(t, streams.Samples, 0)
 	if n, _ := a.seen(); n != 0 {
 		t.Error("the analyzer got a message that had failed too often")
+	}
+}
+
+// TestSuspectsAreWorkedOnAlone: messages that came back often, perhaps only
+// because they stood beside a poisonous one, are handed over one at a time and
+// none of them is set aside.
+func TestSuspectsAreWorkedOnAlone(t *testing.T) {
+	r := newRig(t)
+	const n = 6
+	r.putSessions(t, n)
+	r.giveOut(t, streams.Samples, n, streams.MaxDeliveries)
+	var mu sync.Mutex
+	inWork, most := 0, 0
+	a := &analyzer{answer: func(_ int, done func(error)) {
+		mu.Lock()
+		inWork++
+		most = max(most, inWork)
+		mu.Unlock()
+		time.AfterFunc(5*time.Millisecond, func() { // long enough for others to come in
+			mu.Lock()
+			inWork--
+			mu.Unlock()
+			done(nil)
+		})
+	}}
+	r.start(t, quick(), a)
+	r.waitMessages(t, streams.Samples, 0)
+	if got, _ := a.seen(); got != n || most != 1 {
+		t.Errorf("%d of %d messages were worked on, up to %d at a time; want each alone", got, n, most)
+	}
+	if got := r.messages(t, streams.Dead); got != 0 {
+		t.Errorf("%d messages were set aside", got)
 	}
 }
 

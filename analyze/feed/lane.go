@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,6 +17,13 @@ import (
 
 // errUnreadable marks a message that cannot be decoded.
 var errUnreadable = errors.New("unreadable message")
+
+// aloneDeliveries is how often a message that came back
+// streams.MaxDeliveries times is worked on alone before it is set aside. The
+// server counts against each message in hand when the process dies, and an
+// analyzer has many in hand: most of those that come back often only stood
+// beside the one that kills.
+const aloneDeliveries = 5
 
 // item is a message in hand.
 type item struct {
@@ -49,6 +58,11 @@ type lane struct {
 	waiting  []*item       // to be handed over again when due
 	judged   chan struct{} // holds one token when there are verdicts
 	deferred chan struct{} // holds one token when waiting has grown
+	quiet    chan struct{} // holds one token when nothing is busy any more
+
+	// Of handOver alone: what came while a suspect was to be worked on alone.
+	suspects []*item
+	held     []*item
 }
 
 func (f *Feed) runLane(ctx context.Context, stream string, take func(context.Context, []byte, func(error))) error {
@@ -64,6 +78,7 @@ func (f *Feed) runLane(ctx context.Context, stream string, take func(context.Con
 		fresh:    make(chan *item),
 		judged:   make(chan struct{}, 1),
 		deferred: make(chan struct{}, 1),
+		quiet:    make(chan struct{}, 1),
 	}
 	return l.run(ctx)
 }
@@ -102,7 +117,7 @@ func (l *lane) pull(ctx context.Context) error {
 		}
 		l.feed.deps.Metrics.hold(l.stream, 1)
 		it := &item{delivery: delivery}
-		if delivery.Exhausted(0) {
+		if delivery.Exhausted(aloneDeliveries) {
 			it.doom = fmt.Errorf("handed out %d times without success", delivery.Delivered())
 		}
 		select {
@@ -125,20 +140,52 @@ func unlessEnded(ctx context.Context, err error) error {
 // handOver gives messages to the analyzer, those whose wait is over first.
 func (l *lane) handOver(ctx context.Context) {
 	for ctx.Err() == nil {
-		if it := l.nextDue(time.Now()); it != nil {
+		if it := l.next(time.Now()); it != nil {
 			l.judge(ctx, it)
 			continue
 		}
 		timer := time.NewTimer(l.untilDue(time.Now()))
 		select {
 		case it := <-l.fresh:
-			l.judge(ctx, it)
+			if it.doom == nil && it.delivery.Exhausted(0) {
+				l.suspects = append(l.suspects, it)
+			} else {
+				l.held = append(l.held, it)
+			}
 		case <-timer.C:
 		case <-l.deferred:
+		case <-l.quiet:
 		case <-ctx.Done():
 		}
 		timer.Stop()
 	}
+}
+
+// next returns what is to be handed over now, or nil. While there are suspects
+// nothing else is, and each of them only when nothing is in work: which one is
+// left to chance, so that those that only stand beside the culprit get done.
+func (l *lane) next(now time.Time) *item {
+	if n := len(l.suspects); n > 0 {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.busy > 0 {
+			return nil
+		}
+		i := rand.IntN(n) //nolint:gosec // decides nothing but the order
+		it := l.suspects[i]
+		l.suspects = slices.Delete(l.suspects, i, i+1)
+		l.log.Warn("message came back often and is worked on alone", "sequence", it.delivery.Sequence(), "delivered", it.delivery.Delivered())
+		return it
+	}
+	if it := l.nextDue(now); it != nil {
+		return it
+	}
+	if len(l.held) > 0 {
+		it := l.held[0]
+		l.held = slices.Delete(l.held, 0, 1)
+		return it
+	}
+	return nil
 }
 
 func (l *lane) judge(ctx context.Context, it *item) {
@@ -210,8 +257,8 @@ func (l *lane) leaveOne() { l.feed.deps.Metrics.hold(l.stream, -1) }
 func (l *lane) leave() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	n := len(l.waiting) + l.busy
-	l.waiting = nil
+	n := len(l.waiting) + l.busy + len(l.suspects) + len(l.held)
+	l.waiting, l.suspects, l.held = nil, nil, nil
 	l.feed.deps.Metrics.hold(l.stream, -n)
 	l.feed.deps.Metrics.count(l.stream, resultBack, n)
 	if n > 0 {

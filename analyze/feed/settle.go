@@ -66,7 +66,11 @@ func (l *lane) settle(ctx context.Context, verdicts []verdict, ending bool) {
 	}
 	l.mu.Lock()
 	l.busy -= len(verdicts)
+	quiet := l.busy == 0
 	l.mu.Unlock()
+	if quiet {
+		wake(l.quiet)
+	}
 }
 
 // isDoomed decides whether an item is to be set aside, and remembers why.

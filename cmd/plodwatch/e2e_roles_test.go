@@ -112,7 +112,7 @@ func TestEndToEndRoles(t *testing.T) {
 	runs := corpus(t)
 	embedded := newPerson(t)
 	embedded.imports(exitOK, filepath.Dir(runs[0].path))
-	views := []string{"samples", "sessions", "intensity"}
+	views := []string{"samples_and_copies", "sessions_and_copies", "intensity_and_copies"}
 	want, sum := embedded.everything().of(views...), embedded.sums()
 
 	server := newNATS(t)
