@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"plodwatch/schema"
 )
 
 // File is a token file. Any number of Files and processes may use the same one:
@@ -135,6 +137,21 @@ func (f *File) Revoke(id string) error {
 		return fmt.Errorf("revoke token: %w", err)
 	}
 	return nil
+}
+
+// RevokeAll forgets all tokens of an athlete, expired ones too, and returns how
+// many there were.
+func (f *File) RevokeAll(athlete schema.AthleteID) (int, error) {
+	n := 0
+	err := f.change(false, func(entries []entry) ([]entry, error) {
+		rest := slices.DeleteFunc(slices.Clone(entries), func(e entry) bool { return e.Athlete == athlete })
+		n = len(entries) - len(rest)
+		return rest, nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("revoke tokens: %w", err)
+	}
+	return n, nil
 }
 
 func has(entries []entry, id string) bool {

@@ -378,3 +378,26 @@ func TestWritersLoseNothing(t *testing.T) {
 		}
 	}
 }
+
+func TestAllTokensOfAnAthleteAreRevoked(t *testing.T) {
+	f := tokens.Open(filepath.Join(t.TempDir(), "tokens.json"), time.Now)
+	if n, err := f.RevokeAll("anna"); n != 0 || err != nil {
+		t.Errorf("RevokeAll without a file = %d, %v", n, err)
+	}
+	secrets := map[string]schema.AthleteID{}
+	for _, athlete := range []schema.AthleteID{"anna", "bert", "anna"} {
+		_, secret, err := f.Add(tokens.New{Athlete: athlete, Role: tokens.RoleUpload})
+		if err != nil {
+			t.Fatal(err)
+		}
+		secrets[secret] = athlete
+	}
+	if n, err := f.RevokeAll("anna"); n != 2 || err != nil {
+		t.Errorf("RevokeAll = %d, %v, want 2", n, err)
+	}
+	for secret, athlete := range secrets {
+		if _, err := f.Check(secret); errors.Is(err, tokens.ErrUnknown) != (athlete == "anna") {
+			t.Errorf("a token of %s: %v", athlete, err)
+		}
+	}
+}

@@ -102,6 +102,15 @@ func (s *Records) Find(id int64) ([]Record, error) {
 	return found, nil
 }
 
+// Remove forgets an upload. One that is not remembered is no error.
+func (s *Records) Remove(athlete schema.AthleteID, export schema.ExportID) error {
+	err := os.Remove(s.path(&Record{Athlete: athlete, Export: export}))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("remove upload record: %w", err)
+	}
+	return nil
+}
+
 // Each calls fn for every record, in no special order. It ends early with fn's
 // error, as it is.
 func (s *Records) Each(ctx context.Context, fn func(*Record) error) error {

@@ -47,3 +47,28 @@ func TestEachSeesEveryRecordAndNothingElse(t *testing.T) {
 		t.Errorf("Each: %v", err)
 	}
 }
+
+func TestRemovedRecordsAreNotFound(t *testing.T) {
+	s, err := upload.OpenRecords(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := upload.Record{Athlete: "anna", Export: schema.ExportID{1}, Name: "run.fit"}
+	other := upload.Record{Athlete: "bert", Export: schema.ExportID{1}}
+	for _, one := range []*upload.Record{&r, &other} {
+		if err := s.Put(one); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 {
+		if err := s.Remove("anna", r.Export); err != nil {
+			t.Errorf("Remove: %v", err)
+		}
+	}
+	if found, err := s.Find(r.ID()); err != nil || len(found) != 0 {
+		t.Errorf("Find of a removed record: %v, %v", found, err)
+	}
+	if found, err := s.Find(other.ID()); err != nil || len(found) != 1 {
+		t.Errorf("Find of another's: %v, %v", found, err)
+	}
+}

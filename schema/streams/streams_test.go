@@ -27,7 +27,11 @@ type queue struct {
 
 func newQueue(t testing.TB, layout streams.Layout) queue {
 	t.Helper()
-	cfg := natsd.DefaultConfig(t.TempDir())
+	return newQueueWith(t, natsd.DefaultConfig(t.TempDir()), layout)
+}
+
+func newQueueWith(t testing.TB, cfg natsd.Config, layout streams.Layout) queue {
+	t.Helper()
 	cfg.ReserveBytes = layout.TotalBytes()
 	srv, err := natsd.Open(cfg)
 	if err != nil {
