@@ -16,6 +16,8 @@ type athleteCmd struct {
 	Set  athleteSetCmd  `cmd:"" help:"Set facts that hold from a day on; re-analyses the sessions they cover."`
 	Show athleteShowCmd `cmd:"" help:"Show an athlete's settings by date."`
 	List athleteListCmd `cmd:"" help:"List athletes with sessions or settings."`
+
+	Delete athleteDeleteCmd `cmd:"" help:"Take everything of an athlete away for good, and search for what is left."`
 }
 
 type athleteSetCmd struct {

@@ -116,5 +116,41 @@ func TestEndToEndSixCopies(t *testing.T) {
 	if now := counting(); len(now) == 1 && now[0] == best[0] {
 		t.Errorf("a kept copy does not count: %+v", now)
 	}
+	p.do(exitOK, "duplicates", "auto", copies[0].ID)
+
+	// The best file goes, through the daemon and then without: the next counts.
+	exports := len(p.exports())
+	if got := p.do(exitUsage, "delete", best[0].ID).stderr; !strings.Contains(got, "--yes") {
+		t.Errorf("delete without a word: %s", got)
+	}
+	if got := p.do(exitOK, "delete", "--yes", best[0].ID).stdout; !strings.Contains(got, "nothing left") {
+		t.Errorf("delete: %s", got)
+	}
+	next := counting()
+	if len(next) != 1 || next[0].Format != "tcx" {
+		t.Errorf("after the best is deleted these count: %+v, want the TCX file", next)
+	}
 	d.stop(os.Interrupt)
+	p.do(exitOK, "delete", "--yes", next[0].ID)
+	if now := counting(); len(now) != 1 || now[0].Format != "gpx" {
+		t.Errorf("then these count: %+v, want a GPX file", now)
+	}
+	if now := len(p.exports()); now != exports-2 {
+		t.Errorf("%d exports are left of %d", now, exports)
+	}
+	if got := rows[struct {
+		N int `json:"n"`
+	}](p, "SELECT sum(sessions) AS n FROM athlete_days"); len(got) != 1 || got[0].N != 1 {
+		t.Errorf("the days have %v sessions, want 1", got)
+	}
+	if got := p.do(exitOK, "reconcile").stdout; !strings.Contains(got, "Nothing is missing") {
+		t.Errorf("reconcile: %s", got)
+	}
+	// What was deleted can be handed in again, and counts again.
+	if got := p.imports(exitOK, filepath.Join(dir, "whole.fit")); got.SessionsAdded != 1 {
+		t.Errorf("handed in again: %+v", got)
+	}
+	if now := counting(); len(now) != 1 || now[0] != best[0] {
+		t.Errorf("with the best again these count: %+v", now)
+	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -31,6 +32,8 @@ type keeper interface {
 	reconcile(ctx context.Context, opts reconcileOptions, say func(*reconcileEvent) error) error
 	// reprocess queues stored exports again.
 	reprocess(ctx context.Context, opts reprocessOptions) (reprocessReply, error)
+	// erase takes exports or an athlete out of everything that is kept.
+	erase(ctx context.Context, opts eraseOptions) (eraseReport, error)
 }
 
 // Paths on the socket of the process that holds the data directory.
@@ -38,6 +41,7 @@ const (
 	pathDead      = "/v1/dead"
 	pathReconcile = "/v1/reconcile"
 	pathReprocess = "/v1/reprocess"
+	pathErase     = "/v1/erase"
 )
 
 // errNoQueues says that the process at hand has no queues.
@@ -176,6 +180,15 @@ func handleKeeper(mux *http.ServeMux, h *localHost) {
 		out, err := h.reprocess(r.Context(), opts)
 		reply(w, out, err)
 	})
+	mux.HandleFunc("POST "+pathErase, func(w http.ResponseWriter, r *http.Request) {
+		var opts eraseOptions
+		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 16<<20)).Decode(&opts); err != nil {
+			reply(w, nil, fmt.Errorf("read options: %w", err))
+			return
+		}
+		out, err := h.erase(r.Context(), opts)
+		reply(w, out, err)
+	})
 	mux.HandleFunc("POST "+pathReconcile, h.serveReconcile)
 }
 
@@ -211,6 +224,16 @@ func (h *remoteHost) deadDo(ctx context.Context, action string, ids []uint64) ([
 	var all []deadRow
 	err := h.call(ctx, http.MethodPost, pathDead+"?"+q.Encode(), nil, &all)
 	return all, err
+}
+
+func (h *remoteHost) erase(ctx context.Context, opts eraseOptions) (eraseReport, error) {
+	var out eraseReport
+	body, err := json.Marshal(opts)
+	if err != nil {
+		return out, fmt.Errorf("write options: %w", err)
+	}
+	err = h.call(ctx, http.MethodPost, pathErase, bytes.NewReader(body), &out)
+	return out, err
 }
 
 // settle does not wait: the process that holds the data directory goes on.

@@ -68,6 +68,7 @@ type cli struct {
 	Token       tokenCmd       `cmd:"" help:"Make, list and revoke the tokens of those who upload."`
 	Reconcile   reconcileCmd   `cmd:"" help:"Say what is missing of what was taken, and bring it back."`
 	Reprocess   reprocessCmd   `cmd:"" help:"Decode stored originals again."`
+	Delete      deleteCmd      `cmd:"" help:"Take exports with their sessions away for good."`
 	Dead        deadCmd        `cmd:"" help:"List, retry and drop messages that were set aside."`
 	Migrate     migrateCmd     `cmd:"" help:"Create or bring up to date the tables and streams."`
 	Engine      engineCmd      `cmd:"" help:"Install or look at the embedded ClickHouse engine."`
