@@ -80,7 +80,7 @@ func deleteAthlete(t *testing.T, running bool) {
 	p.imports(exitOK, "--athlete", stays, runs[0].path, runs[3].path, runs[4].path)
 	p.do(exitOK, "athlete", "set", gone, "--max-hr", "181")
 	p.do(exitOK, "athlete", "set", stays, "--max-hr", "191")
-	p.do(exitOK, "log", "add", "--athlete", gone, "--day", "2026-01-05", "--resting-hr", "48")
+	p.do(exitOK, "log", "add", gone, "--date", "2026-01-05", "--energy", "green")
 	q := p.quiet()
 	type n struct {
 		N int `json:"n"`
