@@ -80,7 +80,7 @@ func (s *Store) Erase(ctx context.Context, e *Erasure) (map[string]uint64, error
 // eraseFrom deletes rows and waits until no file has them.
 func (s *Store) eraseFrom(ctx context.Context, table, where string) (err error) {
 	// What was replaced stays on the disk for minutes otherwise.
-	if err := s.conn.Exec(ctx, "ALTER TABLE `"+table+"` MODIFY SETTING old_parts_lifetime = 1"); err != nil {
+	if err := s.conn.Exec(ctx, "ALTER TABLE `"+table+"` MODIFY SETTING old_parts_lifetime = 0"); err != nil {
 		return err
 	}
 	defer func() {
@@ -95,6 +95,11 @@ func (s *Store) eraseFrom(ctx context.Context, table, where string) (err error) 
 	}
 	old, err := s.oldParts(ctx, table)
 	for err == nil && len(old) > 0 {
+		// It removes them now and then; at the end of this, which drops nothing,
+		// it does so at once.
+		if err = s.conn.Exec(ctx, "ALTER TABLE `"+table+"` DROP PARTITION ID 'none'"); err != nil {
+			return err
+		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
