@@ -28,6 +28,7 @@ type blobStore interface {
 	Verify(ctx context.Context, id schema.ExportID) error
 	Walk(ctx context.Context, fn func(schema.ExportID) error) error
 	WalkPart(ctx context.Context, prefix string, fn func(schema.ExportID) error) error
+	Remove(ctx context.Context, id schema.ExportID) error
 	CheckDisk() error
 	Marked(id schema.JobID) (*schema.Job, error)
 	Unmark(id schema.JobID) error
