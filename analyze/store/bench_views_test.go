@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"plodwatch/analyze/diary"
 	"plodwatch/analyze/store"
 	"plodwatch/schema"
 )
@@ -16,7 +17,8 @@ import (
 const (
 	teamAthletes = 1000
 	teamSessions = 300 // of each
-	teamInserts  = 40  // the engine in this process has little memory for them
+	teamReturns  = 100
+	teamInserts  = 40 // the engine in this process has little memory for them
 )
 
 // BenchmarkViews asks each view about one athlete of 1,000 with 300 sessions and
@@ -45,6 +47,9 @@ func BenchmarkViews(b *testing.B) {
 	if made, err := s.RefreshSigns(b.Context(), athletes, time.Now()); err != nil || made != teamAthletes {
 		b.Fatalf("the signs of %d athletes were made: %v", made, err)
 	}
+	if made, err := s.RefreshReturns(b.Context(), athletes, time.Now()); err != nil || made != teamReturns {
+		b.Fatalf("the returns of %d athletes were made: %v", made, err)
+	}
 	limit := leastTime(b, s)
 	asking := func(name, sql string) {
 		b.Run(name, func(b *testing.B) {
@@ -55,14 +60,25 @@ func BenchmarkViews(b *testing.B) {
 		"sessions", "intensity", "athlete_settings", "session_plans", "athlete_days", "load_daily", "rolling_intensity", "weekly_intensity",
 		"athlete_weeks", "easy_day_violations", "athlete_now", "who_needs_a_call", "log_days", "signal_days", "warnings", "daily_log",
 		"hr_max_candidates", "returns", "return_to_run_sessions", "return_to_run",
+		"duplicates",
 	} {
 		asking(view+"/one", "SELECT * FROM "+view+" WHERE athlete_id = 'athlete0042'")
 	}
+	asking("samples/one", `SELECT * FROM samples WHERE athlete_id = 'athlete0042'
+		AND session_id = (SELECT max(session_id) FROM sessions_versions WHERE athlete_id = 'athlete0042')`)
 	for view, which := range whatCoachesAsk() {
 		asking(view+"/all", "SELECT * FROM "+view+which)
 	}
 	b.Run("refresh_whole/all", func(b *testing.B) {
 		askFor(b, limit, func() error { _, err := s.RefreshDays(b.Context(), athletes); return err })
+	})
+	b.Run("refresh_returns/one", func(b *testing.B) {
+		n := 0
+		askFor(b, limit, func() error {
+			n++
+			at := time.Now().Add(time.Duration(n) * time.Second)
+			return s.WriteReturn(b.Context(), diary.Return{Athlete: "athlete0042", From: schema.DayOf(at.UnixMilli(), 0) - 42, Protocol: "overtraining", Phase: 3}, at)
+		})
 	})
 	b.Run("refresh_changed/one", func(b *testing.B) {
 		askFor(b, limit, func() error {
@@ -185,6 +201,9 @@ func writeBooks(b *testing.B, s *store.Store) {
 		`INSERT INTO returns_versions (athlete_id, from_day, protocol, phase, version)
 			SELECT ` + name("2 + 10 * (number % 100)") + `, today() - if(number < 100, 70, 42), 'overtraining', if(number < 100, 2, 3), 1 FROM numbers(200)`,
 	}
+	statements = append(statements, `INSERT INTO samples_versions (athlete_id, session_id, decode, t, hr, speed_mmps)
+		SELECT athlete_id, session_id, decode, started_at + second, 120 + second % 40, 3000
+		FROM sessions_versions ARRAY JOIN range(3600) AS second WHERE athlete_id = 'athlete0042' SETTINGS max_threads = 1, max_block_size = 64`)
 	for part := range teamInserts {
 		statements = append(statements, fmt.Sprintf(`INSERT INTO daily_log_versions (athlete_id, day, entry, source, resting_hr, hrv, sleep_h, energy, energy_as_written, version)
 			SELECT `+name("number")+`, today() - d, cityHash64(number, d), 'csv', 46 + cityHash64(number, d) %% 6, 60 + cityHash64(number, d) %% 20,

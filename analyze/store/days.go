@@ -20,15 +20,19 @@ import (
 const athletesPerRefresh = 25
 
 // Refresh makes again what was computed over the athletes' sessions when these
-// have changed since, and returns of how many athletes. See RefreshDays and
-// RefreshSigns.
+// have changed since, and returns of how many athletes. See RefreshDays,
+// RefreshSigns and RefreshReturns.
 func (s *Store) Refresh(ctx context.Context, athletes []schema.AthleteID) (int, error) {
 	days, err := s.RefreshDays(ctx, athletes)
 	if err != nil {
 		return days, err
 	}
 	made, err := s.RefreshSigns(ctx, athletes, time.Now())
-	return max(days, made), err
+	if err != nil {
+		return max(days, made), err
+	}
+	returns, err := s.RefreshReturns(ctx, athletes, time.Now())
+	return max(days, made, returns), err
 }
 
 // RefreshDays makes the days of those of the athletes whose sessions or their

@@ -23,19 +23,28 @@ type returnRow struct {
 }
 
 // WriteReturn stores a phase of a return to running, or its end, in place of
-// what was stored for the same day. Errors are those of Write.
+// what was stored for the same day, and makes the athlete's returns again: call
+// it again after an error. Errors are those of Write.
 func (s *Store) WriteReturn(ctx context.Context, r diary.Return, at time.Time) error {
-	return write(ctx, s, "returns_versions", &returnRow{
+	return s.writeReturn(ctx, &returnRow{
 		AthleteID: string(r.Athlete), FromDay: dayTime(r.From), Protocol: r.Protocol, Phase: uint8(r.Phase), //nolint:gosec // checked by Return.Validate
 		BaselineKm: r.BaselineKm, BaselineMinutes: r.BaselineMinutes, Version: micros(at),
 	})
 }
 
-// RemoveReturn takes back what was stored for a day. Errors are those of Write.
+// RemoveReturn takes back what was stored for a day, otherwise as WriteReturn.
 func (s *Store) RemoveReturn(ctx context.Context, athlete schema.AthleteID, from schema.Day, at time.Time) error {
-	return write(ctx, s, "returns_versions", &returnRow{
+	return s.writeReturn(ctx, &returnRow{
 		AthleteID: string(athlete), FromDay: dayTime(from), Removed: true, Version: micros(at),
 	})
+}
+
+func (s *Store) writeReturn(ctx context.Context, r *returnRow) error {
+	if err := write(ctx, s, "returns_versions", r); err != nil {
+		return err
+	}
+	_, err := s.refreshReturns(ctx, []schema.AthleteID{schema.AthleteID(r.AthleteID)}, time.Now())
+	return err
 }
 
 // phaseRow is a row of return_phases_versions.
@@ -64,7 +73,8 @@ type phaseRow struct {
 }
 
 // WritePhases stores phases of protocols, in place of those of the same
-// protocol and number. Errors are those of Write; phases are not checked here.
+// protocol and number, and makes all returns again. Errors are those of Write;
+// phases are not checked here.
 func (s *Store) WritePhases(ctx context.Context, phases []diary.Phase, at time.Time) error {
 	rows := make([]*phaseRow, len(phases))
 	for i := range phases {
@@ -78,7 +88,10 @@ func (s *Store) WritePhases(ctx context.Context, phases []diary.Phase, at time.T
 			Text: p.Text, Version: micros(at),
 		}
 	}
-	return write(ctx, s, "return_phases_versions", rows...)
+	if err := write(ctx, s, "return_phases_versions", rows...); err != nil {
+		return err
+	}
+	return s.refreshAllReturns(ctx, time.Now())
 }
 
 func small(v *int) *uint16 {

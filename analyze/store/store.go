@@ -182,10 +182,17 @@ func (s *Store) Ping(ctx context.Context) error {
 }
 
 // Migrate makes or updates the tables and views, and returns how many
-// migrations it applied. See tables.Migrate for its errors.
+// migrations it applied. After any it makes the returns to running that need it;
+// days and signs wait for the first Refresh. See tables.Migrate for its errors.
 func (s *Store) Migrate(ctx context.Context) (int, error) {
 	n, err := tables.Migrate(ctx, (*execer)(s))
 	if err != nil {
+		return n, fmt.Errorf("migrate database %s: %w", s.database, err)
+	}
+	if n == 0 {
+		return n, nil
+	}
+	if err := s.refreshAllReturns(ctx, time.Now()); err != nil {
 		return n, fmt.Errorf("migrate database %s: %w", s.database, err)
 	}
 	return n, nil

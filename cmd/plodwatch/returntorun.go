@@ -228,6 +228,9 @@ func (c *returnShowCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	return a.withStore(ctx, func(h host) error {
+		if _, err := h.store().RefreshReturns(ctx, []schema.AthleteID{id}, time.Now()); err != nil {
+			return err
+		}
 		phases, err := h.store().Returns(ctx, id)
 		if err != nil {
 			return err

@@ -37,7 +37,21 @@ func phase(t *testing.T, s *store.Store, number, weeks int) {
 	startReturn(t, s, diary.Return{From: back + schema.Day(7*weeks)}) //nolint:gosec // small
 }
 
-// weeks reads return_to_run as "week outcome".
+// refreshReturns makes the returns of everybody with a session.
+func refreshReturns(t *testing.T, s *store.Store) int {
+	t.Helper()
+	athletes, err := s.Athletes(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := s.RefreshReturns(t.Context(), athletes, noon())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// outcomes reads return_to_run as "week outcome".
 const outcomes = "SELECT groupArray((week, outcome)) FROM (SELECT * FROM return_to_run WHERE athlete_id = 'me' ORDER BY week_from)"
 
 func reasonsOf(t *testing.T, s *store.Store, athlete schema.AthleteID, week int) string {
@@ -61,6 +75,7 @@ func testReturnPasses(t *testing.T, s *store.Store) {
 		ran("me", back, 60, 112, nil), ran("me", back+6, 60, 113, nil), // the cap is 114
 		ran("me", back+7, 80, 110, nil), ran("me", back+8, 80, 110, nil), ran("me", back+13, 80, 110, nil),
 		ran("me", back+21, 90, 160, nil), ran("other", back, 60, 180, nil))
+	refreshReturns(t, s)
 	want(t, s, outcomes, "[(1,'pass'),(2,'pass'),(3,'pass')]")
 	const first = " FROM return_to_run WHERE athlete_id = 'me' AND week = 1"
 	want(t, s, "SELECT (sessions, days, days_allowed, minutes, volume_pct, volume_to_pct, over_cap_s, cap_bpm)"+first, "(2,2,4,120,40,80,0,114)")
@@ -85,6 +100,7 @@ func testReturnBreach(t *testing.T, s *store.Store) {
 		}
 	})
 	write(t, s, ran("me", back, 60, 110, nil), breach, ran("me", back+7, 60, 110, nil))
+	refreshReturns(t, s)
 	want(t, s, outcomes, "[(1,'fail'),(2,'pass')]")
 	want(t, s, "SELECT (over_cap_s, longest_over_cap_s, sessions_over_cap, sessions_unknown) FROM return_to_run WHERE week = 1", "(480,300,1,0)")
 	const reason = "heart rate at or over the cap of 114 bpm for 8 min, longest 5 min"
@@ -169,6 +185,7 @@ func testReturnRules(t *testing.T, s *store.Store) {
 		all = append(all, c.rows...)
 	}
 	write(t, s, all...)
+	refreshReturns(t, s)
 	weeks, err := s.ReturnWeeks(t.Context(), "")
 	if err != nil {
 		t.Fatal(err)
@@ -211,6 +228,7 @@ func testBaseline(t *testing.T, s *store.Store) {
 	}
 	rows = append(rows, ran("me", back-85, 200, 140, nil), ran("me", back+84, 27, 110, nil), ran("km", back+1, 60, 110, far), ran("new", back, 20, 110, nil))
 	write(t, s, rows...)
+	refreshReturns(t, s)
 	want(t, s, "SELECT groupArray((baseline_km, baseline_minutes, baseline_source, volume_unit, return_from)) FROM (SELECT * FROM returns WHERE athlete_id = 'me' ORDER BY from_day)",
 		"[(10,90,'computed','minutes','2026-03-02'),(10,90,'computed','minutes','2026-03-02')]")
 	want(t, s, "SELECT (phase, volume_pct) FROM return_to_run WHERE athlete_id = 'me' AND week_from = '2026-05-25'", "(2,30)")
@@ -256,6 +274,7 @@ overtraining,2,cardio reintroduction,,3,75,session,0
 	startReturn(t, s, diary.Return{From: back, Protocol: "ours", Phase: 1, BaselineMinutes: num(100)})
 	startReturn(t, s, diary.Return{From: back + 14})
 	write(t, s, hardRun(back, 30, 20), ran("me", back+1, 30, 120, nil), ran("me", back+7, 30, 120, nil), ran("me", back+8, 30, 120, nil))
+	refreshReturns(t, s)
 	want(t, s, outcomes, "[(1,'fail'),(2,'amber')]")
 	if got := reasonsOf(t, s, "me", 2); got != "volume at 60 %, the phase allows 50 %" {
 		t.Errorf("reasons %q", got)
@@ -265,4 +284,63 @@ overtraining,2,cardio reintroduction,,3,75,session,0
 	if err != nil || len(phases) != 5 || phases[1].Protocol != "ours" {
 		t.Errorf("listed %+v, %v", phases, err)
 	}
+}
+
+// testReturnsAgain: returns are made again with everything they come from, at
+// once by what is said about them, and only then.
+func testReturnsAgain(t *testing.T, s *store.Store) {
+	const volumes = "SELECT groupArray((week, sessions, volume_pct)) FROM (SELECT * FROM return_to_run WHERE athlete_id = 'me' ORDER BY week_from)"
+	copied := ran("me", back+8, 60, 110, nil)
+	write(t, s, ran("me", back, 60, 110, nil), copied, ran("other", back, 60, 110, nil))
+	if n := refreshReturns(t, s); n != 0 {
+		t.Errorf("the returns of %d athletes were made, nobody is in one", n)
+	}
+	phase(t, s, 2, 2)
+	want(t, s, volumes, "[(1,1,20),(2,1,20)]") // nobody refreshed
+	if n := refreshReturns(t, s); n != 0 {
+		t.Errorf("the returns of %d athletes were made again, nothing had changed", n)
+	}
+	write(t, s, ran("me", back+1, 30, 110, nil))
+	if n := refreshReturns(t, s); n != 1 {
+		t.Errorf("after a session the returns of %d athletes were made again, want 1", n)
+	}
+	want(t, s, volumes, "[(1,2,30),(2,1,20)]")
+	exec(t.Context(), t, s, `INSERT INTO sessions_versions SELECT * REPLACE (toUUID('00000000-0000-0000-0000-000000000000') AS duplicate_of, version + 1 AS version)
+		FROM sessions_versions FINAL WHERE athlete_id = 'me' AND session_id = '%s'`, copied.Env.ID)
+	refreshReturns(t, s)
+	want(t, s, volumes, "[(1,2,30),(2,0,0)]")
+	want(t, s, "SELECT count() FROM return_to_run_sessions", "2")
+	again := diary.Return{Athlete: "me", From: back, Protocol: "overtraining", Phase: 2, BaselineMinutes: num(900)}
+	if err := s.WriteReturn(t.Context(), again, noon().Add(time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	want(t, s, volumes, "[(1,2,10),(2,0,0)]")
+	if err := s.RemoveReturn(t.Context(), "me", back, noon().Add(2*time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	want(t, s, "SELECT (SELECT count() FROM returns), (SELECT count() FROM return_to_run), (SELECT count() FROM return_to_run_sessions)", "(0,0,0)")
+}
+
+// testReturnGoesOn: the weeks of a phase without an end come by themselves.
+func testReturnGoesOn(t *testing.T, s *store.Store) {
+	today := schema.DayOf(time.Now().UnixMilli(), 0)
+	startReturn(t, s, diary.Return{From: today - 15, Protocol: "overtraining", Phase: 2})
+	want(t, s, "SELECT groupArray((week, complete)) FROM (SELECT * FROM return_to_run ORDER BY week_from)", "[(1,true),(2,true),(3,false)]")
+	want(t, s, "SELECT (length(weeks) >= 27, weeks[27].week, dateDiff('day', weeks[1].week_from, weeks[27].week_from)) FROM return_spans_versions FINAL", "(1,27,182)")
+	startReturn(t, s, diary.Return{Athlete: "soon", From: today + 3, Protocol: "overtraining", Phase: 2})
+	want(t, s, "SELECT (SELECT count() FROM returns WHERE athlete_id = 'soon'), (SELECT count() FROM return_to_run WHERE athlete_id = 'soon')", "(1,0)")
+}
+
+// testReturnsUpdated: a database of a program that did not store returns has
+// them as soon as it is migrated.
+func testReturnsUpdated(t *testing.T, s *store.Store) {
+	phase(t, s, 2, 2)
+	for _, table := range []string{"return_spans_versions", "schema_versions"} {
+		exec(t.Context(), t, s, "TRUNCATE TABLE %s", table)
+	}
+	want(t, s, "SELECT count() FROM returns", "0")
+	if _, err := s.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	want(t, s, "SELECT (SELECT count() FROM returns), (SELECT count() FROM return_to_run)", "(1,2)")
 }

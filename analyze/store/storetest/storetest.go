@@ -72,7 +72,8 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 // them.
 func changesTables(test string) bool {
 	switch test {
-	case "the tables are made once", "a newer database is refused", "every column has a comment", "another protocol":
+	case "the tables are made once", "a newer database is refused", "every column has a comment", "another protocol",
+		"returns are there after an update":
 		return true
 	}
 	return false
