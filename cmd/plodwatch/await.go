@@ -29,13 +29,21 @@ func (r *importRun) await(ctx context.Context, bar *progress) error {
 	asked, pause := time.Now(), askEvery
 	idle, requeued := 0, 0
 	for {
-		q, err := r.host.pending(ctx)
+		var q queues
+		err := r.waitOut(ctx, func() (err error) {
+			q, err = r.host.pending(ctx)
+			return err
+		})
 		if err != nil {
 			return err
 		}
 		if q.empty() || time.Since(asked) >= pause {
 			began := time.Now()
-			found, err := r.ask(ctx)
+			found := false
+			err := r.waitOut(ctx, func() (err error) {
+				found, err = r.ask(ctx)
+				return err
+			})
 			if err != nil {
 				return err
 			}

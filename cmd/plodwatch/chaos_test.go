@@ -55,6 +55,7 @@ type victim struct {
 	kill   func()
 	start  func()
 	ready  func() bool
+	said   func() string // what it logged; may be nil
 
 	mu       sync.Mutex
 	down     bool
@@ -278,6 +279,11 @@ func (w *world) addRole(name string, weight int, moved func(string), args ...str
 		},
 	})
 	v := w.victims[len(w.victims)-1]
+	v.said = func() string {
+		mu.Lock()
+		defer mu.Unlock()
+		return d.stderr.String()
+	}
 	within(w.t, patience, func() string {
 		if !v.ready() {
 			return name + " is not ready: " + d.stderr.String()
@@ -359,7 +365,11 @@ func (w *world) strike(v *victim, away time.Duration, wg *sync.WaitGroup) {
 		v.start()
 		for !v.ready() && pause(w.t.Context(), 20*time.Millisecond) {
 			if time.Since(began) > patience {
-				w.t.Errorf("%s did not come back", v.role)
+				text := ""
+				if v.said != nil {
+					text = v.said()
+				}
+				w.t.Errorf("%s did not come back\n%s", v.role, text)
 				break
 			}
 		}

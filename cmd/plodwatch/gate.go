@@ -234,8 +234,9 @@ func (g *gateProcess) open(ctx context.Context, cfg upload.Config, hookCfg *pull
 	if err != nil {
 		return err
 	}
-	if g.conn.IsConnected() { // else uploads are answered with "later" until it is
-		if err := g.checkStreams(ctx, append(g.app.blobStreams(), streams.Exports)...); err != nil {
+	// While the server is away or electing, uploads are answered with "later".
+	if g.conn.IsConnected() {
+		if err := g.checkStreams(ctx, append(g.app.blobStreams(), streams.Exports)...); err != nil && !streams.Transient(err) {
 			return err
 		}
 	}

@@ -11,10 +11,12 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"plodwatch/analyze"
 	"plodwatch/analyze/store"
 	"plodwatch/ingest"
 	"plodwatch/ingest/folder"
 	"plodwatch/schema"
+	"plodwatch/schema/streams"
 )
 
 // importCmd takes files in and waits until they are analyzed.
@@ -134,11 +136,42 @@ func (r *importRun) finish(ctx context.Context, bar *progress) (err error) {
 	if err := r.await(ctx, bar); err != nil {
 		return err
 	}
-	if err := r.host.settleCopies(ctx, r.athlete); err != nil {
+	return r.waitOut(ctx, func() error {
+		if err := r.host.settleCopies(ctx, r.athlete); err != nil {
+			return err
+		}
+		r.after, err = r.count(ctx)
 		return err
+	})
+}
+
+// waitOut calls f until a server that was away has answered it, for stuckLimit
+// at most. Nothing is lost meanwhile: what was taken waits in the queue.
+func (r *importRun) waitOut(ctx context.Context, f func() error) error {
+	for {
+		err := f()
+		if err == nil {
+			r.stuck.over()
+			return nil
+		}
+		if ctx.Err() != nil || !mayPass(err) || holderGone(ctx, r.host) {
+			return err
+		}
+		switch say, tooLong := r.stuck.again(time.Now()); {
+		case tooLong:
+			return fmt.Errorf("a server was away for %s; what was taken is safe, and the next import goes on: %w", stuckLimit, err)
+		case say:
+			r.app.log.Warn("a server is away, waiting for it", "error", err)
+		}
+		if !pause(ctx, time.Second) {
+			return ctx.Err()
+		}
 	}
-	r.after, err = r.count(ctx)
-	return err
+}
+
+// mayPass reports whether an error may be gone when the same is asked again.
+func mayPass(err error) bool {
+	return errors.Is(err, ingest.ErrNotNow) || errors.Is(err, analyze.ErrNotNow) || streams.Transient(err)
 }
 
 func (r *importRun) count(ctx context.Context) (*store.Counts, error) {

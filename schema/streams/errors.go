@@ -74,6 +74,10 @@ func apiFault(api *jetstream.APIError) error {
 	return api
 }
 
+// Transient reports whether err, of a call to the server, may be gone when the
+// same call is made again: the server is away, slow or electing.
+func Transient(err error) bool { return errors.Is(fault(err), ErrBusy) }
+
 // isTransient reports whether err is one of those that a slow disk, a restart,
 // an election or a reconnect cause. A missing permission looks the same.
 func isTransient(err error) bool {

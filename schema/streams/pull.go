@@ -49,10 +49,11 @@ type Puller struct {
 	minding chan struct{} // closed when the goroutine has ended
 }
 
-// NewPuller opens a consumer that Provision has made. The caller closes the
-// Puller before the connection.
+// NewPuller opens a consumer that Provision has made, and waits while the
+// server is away or electing. The caller closes the Puller before the
+// connection.
 func NewPuller(ctx context.Context, js jetstream.JetStream, stream, consumer string, log *slog.Logger) (*Puller, error) {
-	cons, err := js.Consumer(ctx, stream, consumer)
+	cons, err := openConsumer(ctx, js, stream, consumer, log)
 	if err != nil {
 		return nil, fmt.Errorf("open consumer %s of %s: %w", consumer, stream, err)
 	}
@@ -75,6 +76,26 @@ func NewPuller(ctx context.Context, js jetstream.JetStream, stream, consumer str
 		p.mind()
 	}()
 	return p, nil
+}
+
+// openPause is how long to wait before asking again for a consumer.
+const openPause = 500 * time.Millisecond
+
+func openConsumer(ctx context.Context, js jetstream.JetStream, stream, consumer string, log *slog.Logger) (jetstream.Consumer, error) {
+	for said := false; ; said = true {
+		cons, err := js.Consumer(ctx, stream, consumer)
+		if err == nil || !Transient(err) || ctx.Err() != nil {
+			return cons, err
+		}
+		if !said {
+			log.WarnContext(ctx, "queue does not answer, waiting for it", "stream", stream, "error", err)
+		}
+		select {
+		case <-time.After(openPause):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 }
 
 // Next waits for a message and takes it in hand. It returns ctx's error, or
