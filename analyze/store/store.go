@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -36,6 +37,9 @@ type Config struct {
 	// MustExist makes a database that is not there an error that wraps
 	// ErrNotMigrated, instead of creating it.
 	MustExist bool
+	// Cluster is the name of the ClickHouse cluster that holds the tables, of
+	// which URL is a server; "" when URL is a server by itself.
+	Cluster string
 	// DialTimeout bounds connecting to a server. Default 10 s.
 	DialTimeout time.Duration
 	// ReadTimeout bounds the wait for a server's next bytes. Default 5 min.
@@ -61,6 +65,12 @@ func (c Config) Validate() error {
 	if c.Database != "" && !databaseName.MatchString(c.Database) {
 		faults = append(faults, fmt.Errorf("database %q: need letters, digits and '_', at most 63", c.Database))
 	}
+	if c.Cluster != "" && c.URL == "" {
+		faults = append(faults, errors.New("a ClickHouse cluster needs the URL of one of its servers"))
+	}
+	if err := (tables.Cluster{Name: c.Cluster}).Validate(); err != nil {
+		faults = append(faults, err)
+	}
 	if c.DialTimeout < 0 || c.ReadTimeout < 0 || c.MaxConns < 0 {
 		faults = append(faults, errors.New("timeouts and max connections must not be negative"))
 	}
@@ -76,6 +86,7 @@ var ErrNotMigrated = errors.New("tables are not up to date")
 type Store struct {
 	conn     driver.Conn
 	database string
+	cluster  string // "" when it is one server
 
 	mu    sync.Mutex
 	types map[string]map[string]string // of the tables' columns, by table and name
@@ -97,14 +108,14 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		if cfg.MustExist {
 			return nil, fmt.Errorf("there is no database %s: %w", opt.Auth.Database, ErrNotMigrated)
 		}
-		if err = createDatabase(ctx, *opt); err == nil {
+		if err = createDatabase(ctx, *opt, cfg.Cluster); err == nil {
 			conn, err = connect(ctx, opt)
 		}
 	}
 	if err != nil {
 		return nil, classify("connect to clickhouse", err)
 	}
-	return &Store{conn: conn, database: opt.Auth.Database, types: make(map[string]map[string]string)}, nil
+	return &Store{conn: conn, database: opt.Auth.Database, cluster: cfg.Cluster, types: make(map[string]map[string]string)}, nil
 }
 
 func (c Config) options() (*clickhouse.Options, error) {
@@ -130,8 +141,29 @@ func (c Config) options() (*clickhouse.Options, error) {
 	opt.ReadTimeout = cmp.Or(c.ReadTimeout, opt.ReadTimeout, d.ReadTimeout)
 	opt.MaxOpenConns = cmp.Or(c.MaxConns, d.MaxConns)
 	opt.MaxIdleConns = opt.MaxOpenConns
+	if c.Cluster != "" {
+		opt.Settings = clusterSettings(opt.Settings)
+	}
 	opt.ClientInfo.Products = append(opt.ClientInfo.Products, struct{ Name, Version string }{Name: "plodwatch"})
 	return opt, nil
+}
+
+// clusterSettings are what every statement to a cluster carries. What the URL
+// says of them goes before.
+func clusterSettings(url clickhouse.Settings) clickhouse.Settings {
+	all := clickhouse.Settings{
+		// All rows of an athlete lie on one shard, so joins do.
+		"distributed_product_mode":    "local",
+		"optimize_skip_unused_shards": 1,
+		// Everybody writes to and reads from the same replica of a shard while it
+		// lives: what was written is then there when it is asked for.
+		"prefer_localhost_replica": 0,
+		"load_balancing":           "in_order",
+		// A table has its new columns on all replicas before rows come.
+		"alter_sync": 2,
+	}
+	maps.Copy(all, url)
+	return all
 }
 
 func connect(ctx context.Context, opt *clickhouse.Options) (driver.Conn, error) {
@@ -145,14 +177,18 @@ func connect(ctx context.Context, opt *clickhouse.Options) (driver.Conn, error) 
 	return conn, nil
 }
 
-func createDatabase(ctx context.Context, opt clickhouse.Options) error {
+func createDatabase(ctx context.Context, opt clickhouse.Options, cluster string) error {
 	name := opt.Auth.Database
 	opt.Auth.Database = "default"
 	conn, err := connect(ctx, &opt)
 	if err != nil {
 		return err
 	}
-	err = conn.Exec(ctx, "CREATE DATABASE IF NOT EXISTS `"+name+"`")
+	statement := "CREATE DATABASE IF NOT EXISTS `" + name + "`"
+	if cluster != "" {
+		statement += " ON CLUSTER `" + cluster + "`"
+	}
+	err = conn.Exec(ctx, statement)
 	return errors.Join(err, conn.Close())
 }
 
@@ -185,7 +221,7 @@ func (s *Store) Ping(ctx context.Context) error {
 // migrations it applied. After any it makes the returns to running that need it;
 // days and signs wait for the first Refresh. See tables.Migrate for its errors.
 func (s *Store) Migrate(ctx context.Context) (int, error) {
-	n, err := tables.Migrate(ctx, (*execer)(s))
+	n, err := tables.Migrate(ctx, (*execer)(s), tables.Cluster{Name: s.cluster, Database: s.database})
 	if err != nil {
 		return n, fmt.Errorf("migrate database %s: %w", s.database, err)
 	}

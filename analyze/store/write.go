@@ -36,6 +36,10 @@ func insertSettings() clickhouse.Settings {
 		// Rows are replaced by merges and by FINAL; doing it once more while
 		// inserting costs half again the CPU.
 		"optimize_on_insert": 0,
+		// On a cluster: an insert ends when the shards have the rows, not when the
+		// server that took them has; and INSERT ... SELECT is one insert, too.
+		"insert_distributed_sync":            1,
+		"parallel_distributed_insert_select": 0,
 	}
 }
 

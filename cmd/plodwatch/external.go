@@ -71,3 +71,9 @@ func texts(values []any) []string {
 	}
 	return out
 }
+
+// storeConfig is how the flags say to reach ClickHouse. Without a URL the
+// caller adds the way to the engine.
+func (a *app) storeConfig() store.Config {
+	return store.Config{URL: a.ClickHouse, Cluster: a.Cluster}
+}

@@ -284,7 +284,7 @@ func (l *lazyStore) open(ctx context.Context) (*store.Store, error) {
 	if l.st != nil {
 		return l.st, nil
 	}
-	cfg := store.Config{URL: l.app.ClickHouse}
+	cfg := l.app.storeConfig()
 	if cfg.URL == "" {
 		r, err := dialHolder(ctx, l.dir, holderAnswer)
 		if err != nil {

@@ -179,7 +179,7 @@ func (a *app) joinHolder(ctx context.Context, dir string, need parts) (host, err
 	} else if st.Parts < need {
 		return nil, fmt.Errorf("plodwatch %s (process %d) holds %s and cannot do this itself: %w", st.Command, st.PID, dir, errNoAnswer)
 	}
-	cfg := store.Config{URL: a.ClickHouse}
+	cfg := a.storeConfig()
 	if a.ClickHouse == "" {
 		cfg.RoundTripper = prefixed{prefix: pathClickHouse, next: r.client.Transport}
 	}

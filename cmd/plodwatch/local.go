@@ -93,7 +93,7 @@ func (h *localHost) answer(ctx context.Context) error {
 }
 
 func (h *localHost) openStore(ctx context.Context) error {
-	cfg := store.Config{URL: h.app.ClickHouse}
+	cfg := h.app.storeConfig()
 	if cfg.URL == "" {
 		engine, err := chdb.Open(chdb.Config{Path: filepath.Join(h.dir, "clickhouse")})
 		if err != nil {

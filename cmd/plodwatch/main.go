@@ -38,6 +38,7 @@ type globals struct {
 	natsFlags
 	blobsFlags
 	ClickHouse string `name:"clickhouse" help:"URL of an external ClickHouse (clickhouse://, http:// or https://); default: ClickHouse in this process." placeholder:"URL"`
+	Cluster    string `name:"clickhouse-cluster" help:"Name of the ClickHouse cluster that --clickhouse is a server of, by its remote_servers; tables are made on all of it." placeholder:"NAME"`
 	LogLevel   string `help:"Least level that is logged: debug, info, warn, error." enum:"debug,info,warn,error" default:"warn"`
 	LogFormat  string `help:"Form of the log: text or json." enum:"text,json" default:"text"`
 }

@@ -143,7 +143,7 @@ func (c *analyzeCmd) Run(ctx context.Context, a *app) error {
 	if a.ClickHouse == "" {
 		return errors.New("need --clickhouse URL: an analyzer of its own writes to a server that others reach, too; plodwatch up has everything built in")
 	}
-	if err := (store.Config{URL: a.ClickHouse}).Validate(); err != nil {
+	if err := a.storeConfig().Validate(); err != nil {
 		return err
 	}
 	r := &roleProcess{name: "analyze", role: roleAnalyzer, listen: c.Listen, roleFlags: c.roleFlags}
@@ -297,8 +297,10 @@ var errAway = errors.New("not connected")
 // awaitTables waits for ClickHouse. Tables that are not there, or of another
 // version, are an error.
 func (r *roleProcess) awaitTables(ctx context.Context) error {
+	cfg := r.app.storeConfig()
+	cfg.MustExist = true
 	return r.await(ctx, "ClickHouse", func(ctx context.Context) error {
-		st, err := store.Open(ctx, store.Config{URL: r.app.ClickHouse, MustExist: true})
+		st, err := store.Open(ctx, cfg)
 		if err == nil {
 			if err = st.CheckTables(ctx); err != nil {
 				err = errors.Join(err, st.Close())

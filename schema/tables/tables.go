@@ -105,17 +105,26 @@ func Latest() (uint32, error) {
 }
 
 // Migrate brings the connection's current database to the latest version and
-// returns how many migrations it applied: 0 when there was nothing to do. It
-// can be repeated at any time, also after it was cut off and by several
-// processes at once, because every statement leaves alone what is there. It
-// returns an error that wraps ErrNewerDatabase, and changes nothing, when the
-// database has a version that this program does not know.
-func Migrate(ctx context.Context, db Execer) (int, error) {
+// returns how many migrations it applied: 0 when there was nothing to do. On a
+// cluster it does so on every server; the zero Cluster is one server. It can be
+// repeated at any time, also after it was cut off and by several processes at
+// once, because every statement leaves alone what is there. It returns an error that wraps ErrNewerDatabase, and changes nothing, when the
+// database has a version that this program does not know, and one that wraps
+// ErrOtherLayout when its tables are those of a cluster and on is not, or the
+// other way round.
+func Migrate(ctx context.Context, db Execer, on Cluster) (int, error) {
 	all, err := Migrations()
 	if err != nil {
 		return 0, err
 	}
-	if err := db.Exec(ctx, createVersions); err != nil {
+	if err := on.checkLayout(ctx, db); err != nil {
+		return 0, err
+	}
+	create, err := on.Render([]string{createVersions})
+	if err != nil {
+		return 0, err
+	}
+	if err := db.Exec(ctx, create[0]); err != nil {
 		return 0, fmt.Errorf("create table schema_versions: %w", err)
 	}
 	have, err := db.Uint64(ctx, "SELECT toUInt64(max(version)) FROM schema_versions")
@@ -128,6 +137,9 @@ func Migrate(ctx context.Context, db Execer) (int, error) {
 	}
 	applied := 0
 	for _, m := range all[have:] {
+		if m.Statements, err = on.Render(m.Statements); err != nil {
+			return applied, fmt.Errorf("migration %04d_%s: %w", m.Version, m.Name, err)
+		}
 		if err := apply(ctx, db, m); err != nil {
 			return applied, err
 		}

@@ -102,7 +102,7 @@ func testBriefs(t *testing.T, s *store.Store) {
 	if !errors.Is(err, stop) || calls != 1 {
 		t.Errorf("got %v after %d calls, want the caller's error after one", err, calls)
 	}
-	exec(t.Context(), t, s, "TRUNCATE TABLE intensity_versions")
+	exec(t.Context(), t, s, "TRUNCATE TABLE %s", physical(t, s, "intensity_versions"))
 	calls = 0
 	err = s.Briefs(t.Context(), []schema.AthleteID{"me"}, func(b *analyze.Brief) error {
 		calls++

@@ -127,7 +127,7 @@ func testFewerSamples(t *testing.T, s *store.Store) {
 	write(t, s, row(fewer, 2000))
 	want(t, s, "SELECT count() FROM samples", "50")
 	equal(t, "samples read back", load(t, s, keyOf(fewer)).Env.Session.Samples, fewer.Session.Samples)
-	exec(t.Context(), t, s, "OPTIMIZE TABLE samples_versions FINAL")
+	exec(t.Context(), t, s, "OPTIMIZE TABLE %s FINAL", physical(t, s, "samples_versions"))
 	want(t, s, "SELECT count() FROM samples", "50")
 }
 
@@ -149,7 +149,7 @@ func testRepeatedDelivery(t *testing.T, s *store.Store) {
 func testCommitMark(t *testing.T, s *store.Store) {
 	write(t, s, row(envelope("me", 0, 100), 1000))
 	// What a write leaves that was cut off before its last insert.
-	exec(t.Context(), t, s, "TRUNCATE TABLE sessions_versions")
+	exec(t.Context(), t, s, "TRUNCATE TABLE %s", physical(t, s, "sessions_versions"))
 	want(t, s, "SELECT count() FROM samples", "0")
 	want(t, s, "SELECT count() FROM intensity", "0")
 	if load(t, s, keyOf(envelope("me", 0, 1))) != nil {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -16,9 +17,10 @@ import (
 	"plodwatch/schema"
 )
 
-// Run runs the battery. The function open returns a store over an empty
-// database of its own each time, without tables; Run closes it.
-func Run(t *testing.T, open func(t *testing.T) *store.Store) {
+// Run runs the battery, or of it the tests with these names. The function open
+// returns a store over an empty database of its own each time, without tables;
+// Run closes it.
+func Run(t *testing.T, open func(t *testing.T) *store.Store, only ...string) {
 	t.Helper()
 	tests := map[string]func(*testing.T, *store.Store){
 		"a session reads back as it was written":        testRoundTrip,
@@ -53,6 +55,14 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"a newer database is refused":                   testNewerDatabase,
 	}
 	maps.Copy(tests, signTests())
+	for _, name := range only {
+		if tests[name] == nil {
+			t.Errorf("the battery has no test %q", name)
+		}
+	}
+	if len(only) > 0 {
+		maps.DeleteFunc(tests, func(name string, _ func(*testing.T, *store.Store)) bool { return !slices.Contains(only, name) })
+	}
 	shared := openMigrated(t, open)
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -218,6 +228,17 @@ func equal(t *testing.T, what string, got, want any) {
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("%s (-want +got):\n%s", what, d)
 	}
+}
+
+// physical returns the name of the table that holds the rows of a table: on a
+// cluster it is the shard's own.
+func physical(t *testing.T, s *store.Store, table string) string {
+	t.Helper()
+	local := table + "_local"
+	if value[uint64](t, s, "SELECT count() FROM system.tables WHERE database = currentDatabase() AND name = '"+local+"'") == 1 {
+		return local
+	}
+	return table
 }
 
 // exec runs a statement of the test's own.
