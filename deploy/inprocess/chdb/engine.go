@@ -114,8 +114,13 @@ func (e *Engine) start() error {
 	if e.anchor, err = e.lib.dial(e.args); err != nil {
 		return err
 	}
-	if err = e.anchor.exec("CREATE DATABASE IF NOT EXISTS " + quoteName(e.cfg.Database)); err != nil {
-		return fmt.Errorf("create the database: %w", err)
+	// Not created again: the engine's user may have been set to read only.
+	if there, err := e.anchor.value("SELECT count() FROM system.databases WHERE name = "+quoteText(e.cfg.Database), nil); err != nil {
+		return fmt.Errorf("look for the database: %w", err)
+	} else if strings.TrimSpace(there) == "0" {
+		if err := e.anchor.exec("CREATE DATABASE " + quoteName(e.cfg.Database)); err != nil {
+			return fmt.Errorf("create the database: %w", err)
+		}
 	}
 	about, err := e.anchor.value("SELECT version(), timezone()", nil)
 	if err != nil {
