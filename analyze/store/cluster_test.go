@@ -14,9 +14,11 @@ import (
 	"strings"
 	"testing"
 
+	"plodwatch/analyze"
 	"plodwatch/analyze/store"
 	"plodwatch/analyze/store/storetest"
 	"plodwatch/deploy/inprocess/chdb"
+	"plodwatch/schema"
 	"plodwatch/schema/tables"
 )
 
@@ -124,10 +126,24 @@ func TestCluster(t *testing.T) {
 		owner, reader := open(t, "far", database), open(t, "", database)
 		defer owner.Close()
 		defer reader.Close()
-		if _, err := owner.Migrate(t.Context()); err != nil {
+		// The tables are made; then the shards are asked who is in a return.
+		if _, err := owner.Migrate(t.Context()); err == nil {
+			t.Error("migrated without its shards")
+		}
+		if err := owner.CheckTables(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		askShards(t, owner, reader, shard)
+	})
+	t.Run("erase", func(t *testing.T) {
+		database := next()
+		st, alone := open(t, "plod", database), open(t, "", database)
+		defer st.Close()
+		defer alone.Close()
+		if _, err := st.Migrate(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		testErase(t, st, alone)
 	})
 	t.Run("battery", func(t *testing.T) {
 		only := []string{
@@ -180,4 +196,29 @@ func parseAll(t *testing.T, s *store.Store) {
 
 func quote(s string) string {
 	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
+}
+
+// testErase takes one athlete of two away from the tables of a cluster, which
+// a store that was not told of it refuses.
+func testErase(t *testing.T, st, alone *store.Store) {
+	for _, athlete := range []schema.AthleteID{"me", "you"} {
+		row := *samplesRow(athlete, 0, 10)
+		row.Version = 1
+		if err := st.Write(t.Context(), &analyze.Batch{Sessions: []analyze.SessionRow{row}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	me, you := &store.Erasure{Athlete: "me", All: true}, &store.Erasure{Athlete: "you", All: true}
+	if _, err := alone.Erase(t.Context(), me); !errors.Is(err, tables.ErrOtherLayout) {
+		t.Errorf("without the cluster's name: %v", err)
+	}
+	if _, err := st.Erase(t.Context(), me); err != nil {
+		t.Fatal(err)
+	}
+	for e, want := range map[*store.Erasure]uint64{me: 0, you: 10} {
+		held, err := st.Holding(t.Context(), e)
+		if err != nil || held["samples_versions_local"] != want || want == 0 && len(held) > 0 {
+			t.Errorf("of %s remain %v, %v", e.Athlete, held, err)
+		}
+	}
 }

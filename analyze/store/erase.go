@@ -13,6 +13,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 
 	"plodwatch/schema"
+	"plodwatch/schema/tables"
 )
 
 // Erasure says whose rows are to go.
@@ -32,13 +33,13 @@ const oldPartsPoll = 200 * time.Millisecond
 // Holding returns how many rows of the erasure each table holds, all versions
 // of them; tables that hold none are not in it.
 func (s *Store) Holding(ctx context.Context, e *Erasure) (map[string]uint64, error) {
-	tables, err := s.erasable(ctx, e)
+	from, err := s.erasable(ctx, e)
 	if err != nil {
 		return nil, err
 	}
 	held := make(map[string]uint64)
-	for _, t := range tables {
-		n, err := s.countRows(ctx, t.name, t.where(e, plain))
+	for _, t := range from {
+		n, err := s.countRows(ctx, t.everywhere(), t.where(e, plain))
 		if err != nil {
 			return nil, err
 		}
@@ -61,12 +62,12 @@ func (s *Store) Erase(ctx context.Context, e *Erasure) (map[string]uint64, error
 	if err != nil {
 		return nil, err
 	}
-	tables, err := s.erasable(ctx, e)
+	from, err := s.erasable(ctx, e)
 	if err != nil {
 		return nil, err
 	}
 	salt := rand.Text()
-	for _, t := range tables {
+	for _, t := range from {
 		if held[t.name] == 0 {
 			continue
 		}
@@ -80,24 +81,28 @@ func (s *Store) Erase(ctx context.Context, e *Erasure) (map[string]uint64, error
 // eraseFrom deletes rows and waits until no file has them.
 func (s *Store) eraseFrom(ctx context.Context, table, where string) (err error) {
 	// What was replaced stays on the disk for minutes otherwise.
-	if err := s.conn.Exec(ctx, "ALTER TABLE `"+table+"` MODIFY SETTING old_parts_lifetime = 0"); err != nil {
+	alter := "ALTER TABLE `" + table + "`"
+	if s.cluster != "" {
+		alter += " ON CLUSTER `" + s.cluster + "`"
+	}
+	if err := s.conn.Exec(ctx, alter+" MODIFY SETTING old_parts_lifetime = 0"); err != nil {
 		return err
 	}
 	defer func() {
-		reset := s.conn.Exec(context.WithoutCancel(ctx), "ALTER TABLE `"+table+"` RESET SETTING old_parts_lifetime")
+		reset := s.conn.Exec(context.WithoutCancel(ctx), alter+" RESET SETTING old_parts_lifetime")
 		if err == nil {
 			err = reset
 		}
 	}()
 	sync := clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"mutations_sync": 2}))
-	if err := s.conn.Exec(sync, "ALTER TABLE `"+table+"` DELETE WHERE "+where); err != nil {
+	if err := s.conn.Exec(sync, alter+" DELETE WHERE "+where); err != nil {
 		return err
 	}
 	old, err := s.oldParts(ctx, table)
 	for err == nil && len(old) > 0 {
 		// It removes them now and then; at the end of this, which drops nothing,
 		// it does so at once.
-		if err = s.conn.Exec(ctx, "ALTER TABLE `"+table+"` DROP PARTITION ID 'none'"); err != nil {
+		if err = s.conn.Exec(ctx, alter+" DROP PARTITION ID 'none'"); err != nil {
 			return err
 		}
 		select {
@@ -119,13 +124,24 @@ func (s *Store) oldParts(ctx context.Context, table string) ([]string, error) {
 		Name string `ch:"name"`
 	}
 	err := s.conn.Select(withParameter(ctx, "table", table), &rows,
-		"SELECT name FROM system.parts WHERE database = currentDatabase() AND table = {table:String} AND NOT active")
+		"SELECT DISTINCT name FROM "+s.onAll("system.parts")+" WHERE database = currentDatabase() AND table = {table:String} AND NOT active")
 	all := make([]string, len(rows))
 	for i := range rows {
 		all[i] = rows[i].Name
 	}
 	return all, err
 }
+
+// onAll is a table of the server's own, on a cluster those of all its servers.
+func (s *Store) onAll(table string) string {
+	if s.cluster == "" {
+		return table
+	}
+	return "clusterAllReplicas('" + s.cluster + "', " + table + ")"
+}
+
+// everywhere is the table that shows the rows of all shards.
+func (t *erasable) everywhere() string { return tables.Readable(t.name) }
 
 // erasable is a table that may hold rows of an erasure.
 type erasable struct {
@@ -134,6 +150,9 @@ type erasable struct {
 }
 
 func (s *Store) erasable(ctx context.Context, e *Erasure) ([]erasable, error) {
+	if err := s.checkCluster(ctx); err != nil {
+		return nil, err
+	}
 	var rows []struct {
 		Table   string   `ch:"table"`
 		Columns []string `ch:"columns"`
@@ -152,6 +171,18 @@ func (s *Store) erasable(ctx context.Context, e *Erasure) ([]erasable, error) {
 		}
 	}
 	return all, nil
+}
+
+// checkCluster refuses to look on one server for what a cluster holds.
+func (s *Store) checkCluster(ctx context.Context) error {
+	if s.cluster != "" {
+		return nil
+	}
+	n, err := (*execer)(s).Uint64(ctx, "SELECT count() FROM system.tables WHERE database = currentDatabase() AND engine = 'Distributed'")
+	if err == nil && n > 0 {
+		err = fmt.Errorf("the tables are those of a cluster, which needs its name (--clickhouse-cluster): %w", tables.ErrOtherLayout)
+	}
+	return err
 }
 
 // where is the condition of an erasure on the table, made of conditions on
@@ -210,7 +241,7 @@ func (s *Store) Detached(ctx context.Context) (map[string]uint64, error) {
 		Table string `ch:"table"`
 		N     uint64 `ch:"n"`
 	}
-	err := s.conn.Select(ctx, &rows, "SELECT table, count() AS n FROM system.detached_parts WHERE database = currentDatabase() GROUP BY table")
+	err := s.conn.Select(ctx, &rows, "SELECT table, count() AS n FROM "+s.onAll("system.detached_parts")+" WHERE database = currentDatabase() GROUP BY table")
 	if err != nil {
 		return nil, classify("list detached parts", err)
 	}

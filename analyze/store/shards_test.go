@@ -99,9 +99,14 @@ var everywhere = regexp.MustCompile("_versions`")
 func askShards(t *testing.T, owner, reader *store.Store, far *shard) {
 	for query, parts := range map[string][]string{
 		"SELECT count() FROM samples WHERE athlete_id = 'me'": {
-			"`samples_versions_local` AS `__table1` FINAL", "`sessions_versions_local` AS `__table1` FINAL", "equals(`athlete_id`, _CAST('me', 'String'))",
+			"`samples_versions_local` AS `__table1` FINAL WHERE", "`sessions_versions_local` AS `__table1` FINAL", "equals(`athlete_id`, _CAST('me', 'String'))",
 		},
-		"SELECT low_s FROM intensity": {"`intensity_versions_local` AS `__table1` FINAL SEMI LEFT JOIN", "`sessions_versions_local` AS `__table3` FINAL"},
+		"SELECT low_s FROM intensity WHERE athlete_id = 'me'": {
+			"`intensity_versions_local` AS `__table1` FINAL WHERE", "`sessions_versions_local` AS `__table1` FINAL", "equals(`athlete_id`, _CAST('me', 'String'))",
+		},
+		"SELECT count() FROM sessions WHERE athlete_id = 'me'": {
+			"`sessions_versions_local` AS `__table1` FINAL", "equals(`athlete_id`, _CAST('me', 'String'))",
+		},
 	} {
 		far.take()
 		if err := reader.Conn().Exec(t.Context(), query); err == nil {

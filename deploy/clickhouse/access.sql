@@ -9,10 +9,11 @@
 --   GRANT plodwatch_writer TO analyzer;
 -- An athlete who asks for herself is a user whose name is her athlete ID, with the role plodwatch_athlete.
 
--- Makes and changes tables and views: plodwatch migrate, and plodwatch up, which migrates by itself.
+-- Makes and changes tables and views: plodwatch migrate, and plodwatch up, which migrates by itself. Takes rows
+-- away: plodwatch delete and athlete delete, which on a cluster ask every server for what is left (REMOTE).
 CREATE ROLE IF NOT EXISTS plodwatch_owner SETTINGS PROFILE 'plodwatch_writer';
 GRANT CREATE DATABASE, CREATE TABLE, CREATE VIEW, DROP VIEW, ALTER TABLE, ALTER VIEW, SELECT, INSERT, TRUNCATE ON plodwatch.* TO plodwatch_owner;
-GRANT CLUSTER ON *.* TO plodwatch_owner;
+GRANT CLUSTER, REMOTE ON *.* TO plodwatch_owner;
 GRANT TABLE ENGINE ON ReplacingMergeTree TO plodwatch_owner;
 GRANT TABLE ENGINE ON ReplicatedReplacingMergeTree TO plodwatch_owner;
 GRANT TABLE ENGINE ON Distributed TO plodwatch_owner;
@@ -97,4 +98,8 @@ CREATE ROW POLICY IF NOT EXISTS plodwatch_all ON plodwatch.signal_spans_versions
 CREATE ROW POLICY IF NOT EXISTS plodwatch_own ON plodwatch.duplicate_choices_versions, plodwatch.duplicate_choices_versions_local
     FOR SELECT USING athlete_id = currentUser() TO plodwatch_athlete;
 CREATE ROW POLICY IF NOT EXISTS plodwatch_all ON plodwatch.duplicate_choices_versions, plodwatch.duplicate_choices_versions_local
+    FOR SELECT USING 1 TO plodwatch_owner, plodwatch_writer, plodwatch_reader;
+CREATE ROW POLICY IF NOT EXISTS plodwatch_own ON plodwatch.return_spans_versions, plodwatch.return_spans_versions_local
+    FOR SELECT USING athlete_id = currentUser() TO plodwatch_athlete;
+CREATE ROW POLICY IF NOT EXISTS plodwatch_all ON plodwatch.return_spans_versions, plodwatch.return_spans_versions_local
     FOR SELECT USING 1 TO plodwatch_owner, plodwatch_writer, plodwatch_reader;

@@ -27,6 +27,7 @@ var (
 	alterHead   = regexp.MustCompile(`^ALTER TABLE (\w+)\n`)
 	engineLine  = regexp.MustCompile(`(?m)^ENGINE = ReplacingMergeTree(?:\(([^)\n]*)\))?$`)
 	orderLine   = regexp.MustCompile(`(?m)^ORDER BY \(?(\w+)`)
+	semiJoin    = regexp.MustCompile(`FROM (\w+) AS (\w+) FINAL\nSEMI LEFT JOIN \((SELECT ([\w, ]+) FROM \w+(?: FINAL)?(?: WHERE \w+\(\w+\))?)\) AS s\s+ON [^\n]*\n`)
 	commentLine = regexp.MustCompile(`(?m)^COMMENT '(?:[^'\\]|\\.|'')*'\z`)
 )
 
@@ -36,6 +37,10 @@ const shardColumn = "athlete_id"
 // localSuffix is what the name of a shard's own table has after the name by
 // which everybody reads and writes it.
 const localSuffix = "_local"
+
+// Readable returns the name by which the rows of a table are read and written,
+// which on a cluster is not that of the shard's own table.
+func Readable(table string) string { return strings.TrimSuffix(table, localSuffix) }
 
 // Validate reports a name that could not be meant.
 func (c Cluster) Validate() error {
@@ -48,7 +53,8 @@ func (c Cluster) Validate() error {
 // Render returns the statements as the cluster needs them: every DDL ON
 // CLUSTER; a table whose key begins with athlete_id as a replicated table
 // NAME_local on each shard and a Distributed table NAME over it; any other
-// table replicated whole to every server; views that join within a shard. For
+// table replicated whole to every server; views that join within a shard and
+// let filters through. For
 // a server by itself it returns the statements as they are.
 func (c Cluster) Render(statements []string) ([]string, error) {
 	if c.Name == "" {
@@ -71,7 +77,7 @@ func (c Cluster) Render(statements []string) ([]string, error) {
 			if comment == nil {
 				return nil, fmt.Errorf("view without a comment at its end: %.60s", s)
 			}
-			s = s[:comment[0]] + "SETTINGS distributed_product_mode = 'local'\n" + s[comment[0]:]
+			s = within(s[:comment[0]]) + "SETTINGS distributed_product_mode = 'local'\n" + s[comment[0]:]
 			all = append(all, viewHead.ReplaceAllString(s, "CREATE OR REPLACE VIEW ${1} ON CLUSTER "+c.quoted()+"\n"))
 		case alterHead.MatchString(s):
 			names, err := namesOf(alterHead.FindStringSubmatch(s)[1])
@@ -88,6 +94,17 @@ func (c Cluster) Render(statements []string) ([]string, error) {
 		}
 	}
 	return all, nil
+}
+
+// within writes a semi-join of two tables as IN: the engine passes a reader's
+// filter on to the shards past that, but not past a join.
+func within(s string) string {
+	return semiJoin.ReplaceAllStringFunc(s, func(join string) string {
+		m := semiJoin.FindStringSubmatch(join)
+		table, alias, query, columns := m[1], m[2], m[3], m[4]
+		key := alias + "." + strings.ReplaceAll(columns, ", ", ", "+alias+".")
+		return "FROM " + table + " AS " + alias + " FINAL\nWHERE (" + key + ") IN (" + query + ")\n"
+	})
 }
 
 // table renders one CREATE TABLE: the shards' tables and the one over them, or

@@ -240,18 +240,23 @@ COMMENT 'every version of the dated settings; query the view athlete_settings';
 INSERT INTO schema_versions (version, name) VALUES (1, 'tables');
 
 CREATE OR REPLACE VIEW exports ON CLUSTER `plod` ...
+FROM exports_versions FINAL
 SETTINGS distributed_product_mode = 'local'
 COMMENT 'a row is a file that was taken, and what became of it';
 
 CREATE OR REPLACE VIEW sessions ON CLUSTER `plod` ...
+FROM sessions_versions FINAL
 SETTINGS distributed_product_mode = 'local'
 COMMENT 'a row is a workout in one sport';
 
 CREATE OR REPLACE VIEW samples ON CLUSTER `plod` ...
+FROM samples_versions FINAL
+WHERE (athlete_id, session_id, decode) IN (SELECT athlete_id, session_id, decode FROM sessions_versions FINAL)
 SETTINGS distributed_product_mode = 'local'
 COMMENT 'a row is an instant of a session';
 
 CREATE OR REPLACE VIEW athlete_settings ON CLUSTER `plod` ...
+FROM athlete_settings_versions FINAL
 SETTINGS distributed_product_mode = 'local'
 COMMENT 'dated settings of the athletes; a change re-analyses the sessions it covers';
 
@@ -466,26 +471,34 @@ SETTINGS fsync_after_insert = 1, fsync_directories = 1
 COMMENT 'every version of what athlete_days covers: written after the days, so that a row means they are whole';
 
 CREATE OR REPLACE VIEW athlete_settings ON CLUSTER `plod` ...
+FROM athlete_settings_versions FINAL
 SETTINGS distributed_product_mode = 'local'
 COMMENT 'dated settings of the athletes; a change re-analyses the sessions it covers';
 
 CREATE OR REPLACE VIEW session_plans ON CLUSTER `plod` ...
+FROM session_plans_versions FINAL
+WHERE intent != ''
 SETTINGS distributed_product_mode = 'local'
 COMMENT 'what was planned for a day';
 
 CREATE OR REPLACE VIEW report_settings ON CLUSTER `plod` ...
+FROM report_settings_versions FINAL
 SETTINGS distributed_product_mode = 'local'
 COMMENT 'how reports are cut; weeks start on Monday where nothing is set';
 
 CREATE OR REPLACE VIEW athlete_days ON CLUSTER `plod` ...
+FROM athlete_days_versions FINAL
+WHERE NOT tail OR day <= toDate32(now('UTC'))
 SETTINGS distributed_product_mode = 'local'
 COMMENT 'a row is a calendar day of an athlete, from the first session to 28 days after the last, but not into the future; what the other views are made of';
 
 CREATE OR REPLACE VIEW load_daily ON CLUSTER `plod` ...
+FROM athlete_days
 SETTINGS distributed_product_mode = 'local'
 COMMENT 'a row is a calendar day of an athlete: training load, from the first session to 28 days after the last, but not into the future';
 
 CREATE OR REPLACE VIEW rolling_intensity ON CLUSTER `plod` ...
+FROM athlete_days
 SETTINGS distributed_product_mode = 'local'
 COMMENT 'a row is a calendar day of an athlete: intensity of the 28 and of the 7 days that end with it, from summed seconds; verdict_28d is the one to go by';
 
@@ -728,18 +741,23 @@ SETTINGS distributed_product_mode = 'local'
 COMMENT 'a row is a day of an athlete with something in the log, or with a resting heart rate in a file';
 
 CREATE OR REPLACE VIEW signal_days ON CLUSTER `plod` ...
+FROM signal_days_versions FINAL
 SETTINGS distributed_product_mode = 'local'
 COMMENT 'a row is a calendar day of an athlete, from the first with a session or an entry in the log to the last: the signs of decline up to it';
 
 CREATE OR REPLACE VIEW warnings ON CLUSTER `plod` ...
+FROM warnings_versions FINAL
 SETTINGS distributed_product_mode = 'local'
 COMMENT 'a row is a signal of an athlete that is adverse on a day: a pattern to look at, not a diagnosis';
 
 CREATE OR REPLACE VIEW daily_log ON CLUSTER `plod` ...
+FROM log_days AS l
+LEFT JOIN signal_days AS d ON d.athlete_id = l.athlete_id AND d.day = l.day
 SETTINGS distributed_product_mode = 'local'
 COMMENT 'a row is a day of an athlete with something in the log or a resting heart rate in a file, beside the baselines';
 
 CREATE OR REPLACE VIEW return_phases ON CLUSTER `plod` ...
+FROM return_phases_versions FINAL
 SETTINGS distributed_product_mode = 'local'
 COMMENT 'a row is a phase of a protocol for a return to running; plodwatch return-to-run protocol import puts others in';
 
@@ -770,6 +788,8 @@ ALTER TABLE athlete_spans_versions ON CLUSTER `plod`
     ADD COLUMN IF NOT EXISTS candidate_supported_by Array(UInt64) COMMENT 'other sessions of the athlete within 3 bpm of it or above';
 
 CREATE OR REPLACE VIEW intensity ON CLUSTER `plod` ...
+FROM intensity_versions AS i FINAL
+WHERE (i.athlete_id, i.session_id) IN (SELECT athlete_id, session_id FROM sessions_versions)
 SETTINGS distributed_product_mode = 'local'
 COMMENT 'a row is the intensity of a session under the settings valid on its day';
 
@@ -822,32 +842,98 @@ SETTINGS fsync_after_insert = 1, fsync_directories = 1
 COMMENT 'what people said about copies; query the view duplicates';
 
 CREATE OR REPLACE VIEW sessions_and_copies ON CLUSTER `plod` ...
+FROM sessions_versions FINAL
 SETTINGS distributed_product_mode = 'local'
 COMMENT 'a row is a workout in one sport, as one file tells it; copies of the same activity have duplicate_of';
 
 CREATE OR REPLACE VIEW sessions ON CLUSTER `plod` ...
+FROM sessions_and_copies
+WHERE isNull(duplicate_of)
 SETTINGS distributed_product_mode = 'local'
 COMMENT 'a row is a workout in one sport; of copies of the same activity only the best one';
 
 CREATE OR REPLACE VIEW intensity_and_copies ON CLUSTER `plod` ...
+FROM intensity_versions AS i FINAL
+WHERE (i.athlete_id, i.session_id) IN (SELECT athlete_id, session_id FROM sessions_versions)
 SETTINGS distributed_product_mode = 'local'
 COMMENT 'copies of the same activity included: a row is the intensity of a session under the settings valid on its day';
 
 CREATE OR REPLACE VIEW intensity ON CLUSTER `plod` ...
+FROM intensity_versions AS i FINAL
+WHERE (i.athlete_id, i.session_id) IN (SELECT athlete_id, session_id FROM sessions_versions FINAL WHERE isNull(duplicate_of))
 SETTINGS distributed_product_mode = 'local'
 COMMENT 'a row is the intensity of a session under the settings valid on its day';
 
 CREATE OR REPLACE VIEW samples_and_copies ON CLUSTER `plod` ...
+FROM samples_versions FINAL
+WHERE (athlete_id, session_id, decode) IN (SELECT athlete_id, session_id, decode FROM sessions_versions FINAL)
 SETTINGS distributed_product_mode = 'local'
 COMMENT 'a row is an instant of a session; copies of the same activity included';
 
 CREATE OR REPLACE VIEW samples ON CLUSTER `plod` ...
+FROM samples_versions FINAL
+WHERE (athlete_id, session_id, decode) IN (SELECT athlete_id, session_id, decode FROM sessions_versions FINAL WHERE isNull(duplicate_of))
 SETTINGS distributed_product_mode = 'local'
 COMMENT 'a row is an instant of a session; copies of the same activity are left out';
 
 CREATE OR REPLACE VIEW duplicates ON CLUSTER `plod` ...
+FROM sessions_versions FINAL
+WHERE isNotNull(sessions_versions.duplicate_of)
 SETTINGS distributed_product_mode = 'local'
 COMMENT 'a row is a session that does not count because another file tells the same activity better';
 
 INSERT INTO schema_versions (version, name) VALUES (6, 'duplicates');
+
+CREATE TABLE IF NOT EXISTS return_spans_versions_local ON CLUSTER `plod`
+(
+    athlete_id    String COMMENT 'athlete' CODEC(ZSTD(1)),
+    phases        Array(Tuple(from_day Date32, to_day Nullable(Date32), return_from Date32, protocol LowCardinality(String), phase UInt8, baseline_km Nullable(Float64), baseline_minutes Nullable(Float64), baseline_source String, volume_unit String)) COMMENT 'rows of the view returns' CODEC(ZSTD(1)),
+    sessions      Array(Tuple(session_id UUID, day Date32, started_at DateTime64(3, 'UTC'), protocol LowCardinality(String), phase UInt8, phase_from Date32, week UInt16, sport LowCardinality(String), minutes Float64, km Nullable(Float64), classified_s Float64, cap_bpm Nullable(Float64), over_cap_s Nullable(Float64), longest_over_cap_s Nullable(Float64), cap_ok Nullable(Bool), hard_s Nullable(Float64), hard Bool, rpe Nullable(Float32), outcome String, reason String)) COMMENT 'rows of the view return_to_run_sessions' CODEC(ZSTD(1)),
+    weeks         Array(Tuple(protocol LowCardinality(String), phase UInt8, phase_name String, week UInt16, week_from Date32, week_to Date32, sessions UInt64, days UInt64, days_allowed UInt8, minutes Float64, km Nullable(Float64), baseline_minutes Nullable(Float64), baseline_km Nullable(Float64), baseline_source String, volume_unit String, volume_pct Nullable(Float64), volume_to_pct Nullable(Float64), cap_bpm Nullable(Float64), over_cap_s Nullable(Float64), longest_over_cap_s Nullable(Float64), under_cap_share Nullable(Float64), sessions_over_cap UInt64, sessions_unknown UInt64, hard_s Nullable(Float64), hard_share Nullable(Float64), hard_sessions UInt64, hard_sessions_allowed UInt8, outcome String, reasons Array(String), not_judged Array(String), next_week String)) COMMENT 'rows of the view return_to_run, also of weeks to come while no end is set' CODEC(ZSTD(1)),
+    inputs        UInt64 COMMENT 'fingerprint of the sessions, returns, protocols and the month it was made from' CODEC(ZSTD(1)),
+    rules_version UInt32 COMMENT 'version of the rules it was made by' CODEC(ZSTD(1)),
+    version       UInt64 COMMENT 'time of writing, Unix us; the highest counts' CODEC(ZSTD(1))
+)
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/plodwatch/return_spans_versions_local', '{replica}', version)
+ORDER BY athlete_id
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'every version of the phases, weeks and sessions of returns to running; query the views returns, return_to_run and return_to_run_sessions';
+
+CREATE TABLE IF NOT EXISTS return_spans_versions ON CLUSTER `plod` AS `plodwatch`.return_spans_versions_local
+ENGINE = Distributed('plod', 'plodwatch', 'return_spans_versions_local', cityHash64(athlete_id))
+SETTINGS fsync_after_insert = 1, fsync_directories = 1
+COMMENT 'every version of the phases, weeks and sessions of returns to running; query the views returns, return_to_run and return_to_run_sessions';
+
+CREATE OR REPLACE VIEW returns ON CLUSTER `plod` ...
+FROM return_spans_versions FINAL
+ARRAY JOIN phases AS p
+SETTINGS distributed_product_mode = 'local'
+COMMENT 'a row is a phase of a return to running: from when to when, by which protocol, against which volume before';
+
+CREATE OR REPLACE VIEW return_to_run_sessions ON CLUSTER `plod` ...
+FROM return_spans_versions FINAL
+ARRAY JOIN sessions AS s
+SETTINGS distributed_product_mode = 'local'
+COMMENT 'a row is a session during a return to running, judged by the phase it falls into';
+
+CREATE OR REPLACE VIEW return_to_run ON CLUSTER `plod` ...
+FROM return_spans_versions FINAL
+ARRAY JOIN weeks AS w
+WHERE w.week_from <= toDate32(now('UTC'))
+SETTINGS distributed_product_mode = 'local'
+COMMENT 'a row is a week of a return to running, judged by its phase, with what the next week allows';
+
+CREATE OR REPLACE VIEW samples_and_copies ON CLUSTER `plod` ...
+FROM samples_versions AS x FINAL
+WHERE (x.athlete_id, x.session_id, x.decode) IN (SELECT athlete_id, session_id, decode FROM sessions_versions FINAL)
+SETTINGS distributed_product_mode = 'local'
+COMMENT 'a row is an instant of a session; copies of the same activity included';
+
+CREATE OR REPLACE VIEW samples ON CLUSTER `plod` ...
+FROM samples_versions AS x FINAL
+WHERE (x.athlete_id, x.session_id, x.decode) IN (SELECT athlete_id, session_id, decode FROM sessions_versions FINAL WHERE isNull(duplicate_of))
+SETTINGS distributed_product_mode = 'local'
+COMMENT 'a row is an instant of a session; copies of the same activity are left out';
+
+INSERT INTO schema_versions (version, name) VALUES (7, 'quicker_again');
 
