@@ -2,6 +2,7 @@ package analyze_test
 
 import (
 	"fmt"
+	"strconv"
 	"testing"
 
 	"plodwatch/analyze"
@@ -37,10 +38,10 @@ func TestCopiesByTwoAnalyzers(t *testing.T) {
 	a.stop()
 	b.stop()
 	want(t, st, "SELECT (count(), countIf(format = 'fit' AND NOT salvaged)) FROM sessions", fmt.Sprintf("(%d,%d)", runs, runs))
-	want(t, st, "SELECT count() FROM sessions_and_copies", fmt.Sprint(4*runs))
+	want(t, st, "SELECT count() FROM sessions_and_copies", strconv.Itoa(4*runs))
 	want(t, st, "SELECT (count(), countIf(reason = 'same_start'), min(confidence)) FROM duplicates", fmt.Sprintf("(%d,%d,1)", 3*runs, 3*runs))
 	want(t, st, "SELECT count() FROM duplicates WHERE duplicate_of NOT IN (SELECT session_id FROM sessions)", "0")
-	want(t, st, "SELECT sum(sessions) FROM athlete_days", fmt.Sprint(runs))
+	want(t, st, "SELECT sum(sessions) FROM athlete_days", strconv.Itoa(runs))
 }
 
 // TestChoiceOnCopies: a person's word counts at once, also for what is

@@ -172,25 +172,24 @@ func (w *world) startNATS(nodes int) {
 		routes[i] = "nats://" + freeAddress(w.t)
 	}
 	for i := range nodes {
-		address, dir, name := freeAddress(w.t), w.t.TempDir(), "n"+strconv.Itoa(i+1)
+		address, health := freeAddress(w.t), freeAddress(w.t)
+		dir, name := w.t.TempDir(), "n"+strconv.Itoa(i+1)
 		cluster := ""
 		if nodes > 1 {
 			cluster = fmt.Sprintf("cluster { name: chaos, listen: %q, routes: [%s] }\n", strings.TrimPrefix(routes[i], "nats://"), strings.Join(routes, ", "))
 		}
 		config := filepath.Join(dir, "nats.conf")
-		writeFile(w.t, config, fmt.Appendf(nil, "server_name: %s\nlisten: %q\njetstream { store_dir: %q, sync_interval: always }\n%s", name, address, dir, cluster))
+		writeFile(w.t, config, fmt.Appendf(nil, "server_name: %s\nlisten: %q\nhttp: %q\njetstream { store_dir: %q, sync_interval: always }\n%s",
+			name, address, health, dir, cluster))
 		s := &serverProcess{t: w.t, run: func() *exec.Cmd { return exec.Command(binary, "-c", config) }} //nolint:noctx // killed below
 		s.start()
 		w.t.Cleanup(func() { s.kill() })
 		url := "nats://" + address
 		w.urls = append(w.urls, url)
+		// A server is back when its streams and consumers have caught up.
 		w.names[name] = w.add(&victim{role: "nats", weight: 2, kill: s.kill, start: s.start, ready: func() bool {
-			conn, err := nats.Connect(url)
-			if err != nil {
-				return false
-			}
-			conn.Close()
-			return true
+			got, err := post(w.t, health, "GET /healthz", http.NoBody, nil)
+			return err == nil && got.status == http.StatusOK
 		}})
 	}
 	within(w.t, patience, func() string {
@@ -307,31 +306,31 @@ func (w *world) jetStream() jetstream.JetStream {
 	return js
 }
 
-// choose picks who is killed next: by weight, of a cluster every second time
-// the server that leads the stream of jobs, and never one more of a cluster
-// while one is down.
+// choose picks who is killed next: by weight, and of a cluster every second
+// time the server that leads the stream of jobs. It waits until that one is up,
+// and until all servers of a cluster are: one more would leave no majority. The
+// order of roles depends on the seed alone.
 func (w *world) choose(js jetstream.JetStream) *victim {
 	total := 0
 	for _, v := range w.victims {
 		total += v.weight
 	}
-	for {
-		n := w.rnd.IntN(total)
-		i := slices.IndexFunc(w.victims, func(v *victim) bool { n -= v.weight; return n < 0 })
-		v := w.victims[i]
-		if v.role == "nats" && len(w.urls) > 1 {
-			if leader := w.leader(js); leader != nil && w.rnd.IntN(2) == 0 {
-				v = leader
-				w.leaders++
-			}
-			if slices.ContainsFunc(w.victims, func(o *victim) bool { return o.role == "nats" && o.isDown() }) {
-				continue
-			}
+	n, lead := w.rnd.IntN(total), w.rnd.IntN(2) == 0
+	v := w.victims[slices.IndexFunc(w.victims, func(v *victim) bool { n -= v.weight; return n < 0 })]
+	cluster := v.role == "nats" && len(w.urls) > 1
+	within(w.t, patience, func() string {
+		if v.isDown() || cluster && slices.ContainsFunc(w.victims, func(o *victim) bool { return o.role == "nats" && o.isDown() }) {
+			return v.role + " stays away"
 		}
-		if !v.isDown() {
-			return v
+		return ""
+	})
+	if cluster && lead {
+		if leader := w.leader(js); leader != nil {
+			w.leaders++
+			return leader
 		}
 	}
+	return v
 }
 
 func (w *world) leader(js jetstream.JetStream) *victim {
