@@ -336,7 +336,7 @@ func testReturnGoesOn(t *testing.T, s *store.Store) {
 func testReturnsUpdated(t *testing.T, s *store.Store) {
 	phase(t, s, 2, 2)
 	for _, table := range []string{"return_spans_versions", "schema_versions"} {
-		exec(t.Context(), t, s, "TRUNCATE TABLE %s", table)
+		exec(t.Context(), t, s, "TRUNCATE TABLE %s", physical(t, s, table))
 	}
 	want(t, s, "SELECT count() FROM returns", "0")
 	if _, err := s.Migrate(t.Context()); err != nil {
