@@ -14,8 +14,8 @@ import (
 	"testing"
 	"time"
 
-	"plodwatch/reconcile"
 	"plodwatch/schema"
+	"plodwatch/schema/reconcile"
 )
 
 // reconciled is what `reconcile --json` says.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os/exec"
 	"path"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -53,7 +54,7 @@ var mayImport = map[string][]string{
 	"analyze/announce":        {"schema", "schema/streams", "analyze"},
 	"analyze/diary":           {"schema"},
 	"analyze/feed":            {"schema", "schema/wire", "schema/streams", "analyze"},
-	"reconcile":               {"schema"},
+	"schema/reconcile":        {"schema"},
 	"deploy/inprocess/chdb":   {},
 	"deploy/inprocess/natsd":  {},
 	"testdata/gen":            {"testdata/gen/activity"},
@@ -159,4 +160,24 @@ func listPackages(t *testing.T) []goPackage {
 		t.Fatalf("only %d packages listed", len(packages))
 	}
 	return packages
+}
+
+// TestTopLevel: what may lie at the top of the repository is settled.
+func TestTopLevel(t *testing.T) {
+	cmd := exec.CommandContext(t.Context(), "git", "ls-files", "--", ".")
+	cmd.Dir = path.Join("..", "..")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Skipf("not a git checkout: %v", err)
+	}
+	allowed := []string{
+		"cmd", "ingest", "analyze", "schema", "deploy", "testdata", "go.mod", "go.sum", "README.md",
+		"Makefile", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md",
+	}
+	for line := range strings.Lines(string(out)) {
+		top, _, _ := strings.Cut(strings.TrimSpace(line), "/")
+		if !strings.HasPrefix(top, ".") && !slices.Contains(allowed, top) {
+			t.Errorf("%s lies at the top level", top)
+		}
+	}
 }

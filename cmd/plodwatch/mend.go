@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"plodwatch/ingest"
-	"plodwatch/reconcile"
 	"plodwatch/schema"
+	"plodwatch/schema/reconcile"
 )
 
 // reconcile compares what is kept here, and with Fix brings back what can be.

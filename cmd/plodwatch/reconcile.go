@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 
-	"plodwatch/reconcile"
 	"plodwatch/schema"
+	"plodwatch/schema/reconcile"
 )
 
 // reconcileCmd compares everything that is kept.

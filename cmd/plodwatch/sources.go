@@ -14,8 +14,8 @@ import (
 	"plodwatch/ingest/blobs"
 	"plodwatch/ingest/folder"
 	"plodwatch/ingest/upload"
-	"plodwatch/reconcile"
 	"plodwatch/schema"
+	"plodwatch/schema/reconcile"
 	"plodwatch/schema/streams"
 	"plodwatch/schema/wire"
 )

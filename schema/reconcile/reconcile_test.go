@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"plodwatch/reconcile"
+	"plodwatch/schema/reconcile"
 	"plodwatch/schema"
 )
 
