@@ -51,8 +51,7 @@ type intervalsActivity struct {
 }
 
 // intervalsUpload takes what scripts for intervals.icu send. Athlete 0 is the
-// token's own; an "i" before the id is intervals.icu's and left out when no
-// athlete is called so.
+// token's own, and so is i0; another id is taken as it is.
 func (g *Gate) intervalsUpload(w http.ResponseWriter, r *http.Request, c caller) error {
 	athlete := r.PathValue("id")
 	if athlete == "0" || athlete == "i0" {

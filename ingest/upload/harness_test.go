@@ -315,6 +315,8 @@ func (s *shelf) Accept(ctx context.Context, athlete schema.AthleteID, source sch
 
 // ledger stands where the tables would be.
 type ledger struct {
+	hang atomic.Bool // never answers
+
 	mu    sync.Mutex
 	fates map[schema.JobID]upload.Fate
 	owner map[schema.JobID]schema.AthleteID
@@ -336,7 +338,11 @@ func (l *ledger) put(athlete schema.AthleteID, export schema.ExportID, fate uplo
 }
 
 // Fates returns what was put.
-func (l *ledger) Fates(_ context.Context, athlete schema.AthleteID, ids []schema.ExportID) (map[schema.ExportID]upload.Fate, error) {
+func (l *ledger) Fates(ctx context.Context, athlete schema.AthleteID, ids []schema.ExportID) (map[schema.ExportID]upload.Fate, error) {
+	if l.hang.Load() {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	found := map[schema.ExportID]upload.Fate{}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"time"
 
 	"plodwatch/ingest"
 	"plodwatch/schema"
@@ -34,7 +35,7 @@ type uploadBody struct {
 	Outcome  schema.Outcome `json:"outcome,omitempty"`
 	Reason   schema.Reason  `json:"reason,omitempty"`
 	Sessions []sessionBody  `json:"sessions"`
-	Files    []fileBody     `json:"files,omitempty"` // of a zip, in its order
+	Files    []fileBody     `json:"files,omitempty"` // of a zip, in its order, and of the zips in it
 }
 
 type sessionBody struct {
@@ -66,10 +67,16 @@ func processing(rc *Record) *uploadBody {
 	return b
 }
 
+// askPatience is how long the answer to an upload waits for the tables.
+const askPatience = 3 * time.Second
+
 // afterUpload is what is said of an upload at once. Of one that was taken
-// before, what became of it is known already.
+// before, what became of it is known already. It is taken whatever the tables
+// say, so that they are not waited for when they hang.
 func (g *Gate) afterUpload(ctx context.Context, rc *Receipt) *uploadBody {
 	if rc.Duplicate && g.deps.Ledger != nil {
+		ctx, cancel := context.WithTimeout(ctx, askPatience)
+		defer cancel()
 		if b, err := g.status(ctx, &rc.Record); err == nil {
 			return b
 		}
@@ -141,26 +148,11 @@ func (g *Gate) status(ctx context.Context, r *Record) (*uploadBody, error) {
 // archiveStatus says what became of a zip: it is ready when all its members
 // are done and at least one of them is an activity.
 func (g *Gate) archiveStatus(ctx context.Context, r *Record, b *uploadBody, fate *Fate, name string) (*uploadBody, error) {
-	fates, err := g.deps.Ledger.Fates(ctx, r.Athlete, fate.Members)
-	if err != nil {
-		return nil, fmt.Errorf("ask what became of an upload: %w", err)
-	}
-	pending := false
-	for _, id := range fate.Members {
-		f := fileBody{ExportID: id.String(), Status: statusProcessing, Sessions: []sessionBody{}}
-		if member, known := fates[id]; known && member.Complete {
-			f.Outcome, f.Reason = member.Outcome, member.Reason
-			f.Status, f.Error, f.Sessions = verdict(id, &member, "file "+strconv.Itoa(len(b.Files)+1)+" in "+name)
-			if f.Error == nil && b.ActivityID == nil && len(f.Sessions) > 0 {
-				b.ActivityID = &f.Sessions[0].ActivityID
-			}
-		} else {
-			pending = true
-		}
-		b.Files = append(b.Files, f)
-	}
+	done, err := g.addFiles(ctx, r.Athlete, b, fate.Members, name, 0)
 	switch {
-	case pending:
+	case err != nil:
+		return nil, err
+	case !done:
 		b.ActivityID = nil
 	case b.ActivityID != nil:
 		b.Status = statusReady
@@ -169,6 +161,43 @@ func (g *Gate) archiveStatus(ctx context.Context, r *Record, b *uploadBody, fate
 		b.Status, b.Error = statusError, &text
 	}
 	return b, nil
+}
+
+// maxDepth is how many zips are looked into, one in the other; more than are
+// ever unpacked.
+const maxDepth = 8
+
+// addFiles adds what became of an archive's members to b, in place of a member
+// that is an archive what became of its own. It reports whether all are done.
+func (g *Gate) addFiles(ctx context.Context, athlete schema.AthleteID, b *uploadBody, members []schema.ExportID, name string, depth int) (done bool, err error) {
+	fates, err := g.deps.Ledger.Fates(ctx, athlete, members)
+	if err != nil {
+		return false, fmt.Errorf("ask what became of an upload: %w", err)
+	}
+	done = true
+	for _, id := range members {
+		member, known := fates[id]
+		known = known && member.Complete
+		if known && len(member.Members) > 0 && depth < maxDepth {
+			all, err := g.addFiles(ctx, athlete, b, member.Members, name, depth+1)
+			if err != nil {
+				return false, err
+			}
+			done = done && all
+			continue
+		}
+		f := fileBody{ExportID: id.String(), Status: statusProcessing, Sessions: []sessionBody{}}
+		if known {
+			f.Outcome, f.Reason = member.Outcome, member.Reason
+			f.Status, f.Error, f.Sessions = verdict(id, &member, "file "+strconv.Itoa(len(b.Files)+1)+" in "+name)
+			if f.Error == nil && b.ActivityID == nil && len(f.Sessions) > 0 {
+				b.ActivityID = &f.Sessions[0].ActivityID
+			}
+		}
+		done = done && known
+		b.Files = append(b.Files, f)
+	}
+	return done, nil
 }
 
 // verdict says what became of one file in Strava's words.

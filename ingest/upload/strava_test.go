@@ -255,6 +255,51 @@ func TestZipIsOneUploadOfManyFiles(t *testing.T) {
 	}
 }
 
+// TestZipInAZipIsLookedInto: the accounts that Garmin exports are such.
+func TestZipInAZipIsLookedInto(t *testing.T) {
+	h := serve(t, nil)
+	head := bearer(h.token("anna", tokens.RoleUpload))
+	outer := append([]byte("PK\x03\x04"), fitBytes(1, 600)...)
+	inner, run, walk := schema.ExportIDOf([]byte("inner")), schema.ExportIDOf([]byte("run")), schema.ExportIDOf([]byte("walk"))
+	archive := func(id schema.ExportID, members ...schema.ExportID) {
+		h.ledger.put("anna", id, upload.Fate{
+			Format: schema.FormatArchive, Outcome: schema.OutcomeDecoded, Reason: schema.ReasonArchive, Members: members, Complete: true,
+		})
+	}
+	archive(schema.ExportIDOf(outer), inner)
+	path := h.post(uploads, outer, head...).want(t, http.StatusCreated).header.Get("Location")
+	processing := "Your activity is still being processed."
+	if u := h.get(path, head...).upload(t); u.Status != processing {
+		t.Errorf("the zip in it is not known, and it is %+v", u)
+	}
+	archive(inner, run, walk)
+	h.ledger.put("anna", run, known("anna", run, run))
+	if u := h.get(path, head...).upload(t); u.Status != processing || u.ActivityID != nil {
+		t.Errorf("a file is not done, and it is %+v", u)
+	}
+	h.ledger.put("anna", walk, upload.Fate{Outcome: schema.OutcomeRejected, Reason: schema.ReasonMalformed, Complete: true})
+	u := h.get(path, head...).want(t, http.StatusOK).upload(t)
+	if u.Status != "Your activity is ready." || u.ActivityID == nil || *u.ActivityID != schema.SessionIDOf("anna", run, 0).ActivityID() {
+		t.Errorf("all is done, and it is %+v", u)
+	}
+	if len(u.Files) != 2 || u.Files[0].ExportID != run.String() || u.Files[1].ExportID != walk.String() || u.Files[1].Error == nil {
+		t.Errorf("its files are %+v", u.Files)
+	}
+}
+
+// TestTablesThatHangHoldUpNoUpload: the answer to bytes that were taken before
+// asks them.
+func TestTablesThatHangHoldUpNoUpload(t *testing.T) {
+	h := serve(t, nil)
+	head := bearer(h.token("anna", tokens.RoleUpload))
+	data := fitBytes(1, 600)
+	h.post(uploads, data, head...).want(t, http.StatusCreated)
+	h.ledger.hang.Store(true)
+	if u := h.post(uploads, data, head...).want(t, http.StatusCreated).upload(t); u.Status != "Your activity is still being processed." {
+		t.Errorf("it is %+v", u)
+	}
+}
+
 // known is the fate of a file with one session, brought first by an export.
 func known(athlete schema.AthleteID, export, first schema.ExportID) upload.Fate {
 	return upload.Fate{
