@@ -92,6 +92,7 @@ func TestEndToEndLog(t *testing.T) {
 // post writes into the log over HTTP, and tries what must not work.
 func (d *daemon) post(t *testing.T) {
 	t.Helper()
+	var more map[string]string
 	send := func(host, kind, origin, body string) (int, string) {
 		t.Helper()
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+d.address+"/v1/log", strings.NewReader(body))
@@ -105,6 +106,9 @@ func (d *daemon) post(t *testing.T) {
 			req.Header.Set("Origin", origin)
 		}
 		req.Header.Set("Content-Type", kind)
+		for name, value := range more {
+			req.Header.Set(name, value)
+		}
 		resp, err := http.DefaultClient.Do(req)
 		if err != nil {
 			t.Fatal(err)
@@ -136,6 +140,11 @@ func (d *daemon) post(t *testing.T) {
 			t.Errorf("%s: %d, want %d: %s", name, status, c.status, text)
 		}
 	}
+	more = map[string]string{"X-Forwarded-For": "203.0.113.7"} // a proxy asks for somebody elsewhere
+	if status, text := send("localhost:8020", kind, "", good); status != http.StatusForbidden {
+		t.Errorf("through a proxy: %d, want %d: %s", status, http.StatusForbidden, text)
+	}
+	more = nil
 	if n := rows[struct{ N int }](d.p, "SELECT toInt32(count()) AS N FROM daily_log WHERE athlete_id = 'web'"); n[0].N != 0 {
 		t.Errorf("%d days were stored by requests that were refused", n[0].N)
 	}

@@ -8,9 +8,7 @@ import (
 	"fmt"
 	"io"
 	"mime"
-	"net"
 	"net/http"
-	"strings"
 
 	"plodwatch/analyze"
 	"plodwatch/analyze/diary"
@@ -157,26 +155,19 @@ func (h *remoteHost) writeLog(ctx context.Context, entries []diary.Entry, door s
 	return nil
 }
 
-// withLog adds the log to what a daemon serves outside. Pages of other sites
-// are refused, also those whose name was made to point here.
-func withLog(outside http.Handler, h host) http.Handler {
+// withLog adds the log to what a daemon serves outside, for this machine only:
+// its entries name any athlete. Pages of other sites are refused, also those
+// whose name was made to point here.
+func withLog(outside http.Handler, h host, fromThisMachine func(*http.Request) bool) http.Handler {
+	takes := http.NewCrossOriginProtection().Handler(logHandler(h))
 	mux := http.NewServeMux()
 	mux.Handle("/", outside)
-	mux.Handle("POST "+pathLog, onlyThisMachine(http.NewCrossOriginProtection().Handler(logHandler(h))))
-	return mux
-}
-
-// onlyThisMachine refuses requests for a host that is not a loopback address.
-func onlyThisMachine(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		name := r.Host
-		if host, _, err := net.SplitHostPort(name); err == nil {
-			name = host
-		}
-		if !loopbackOnly(strings.Trim(name, "[]")) {
+	mux.HandleFunc("POST "+pathLog, func(w http.ResponseWriter, r *http.Request) {
+		if !fromThisMachine(r) {
 			http.Error(w, "this address is for this machine only", http.StatusForbidden)
 			return
 		}
-		next.ServeHTTP(w, r)
+		takes.ServeHTTP(w, r)
 	})
+	return mux
 }

@@ -85,7 +85,8 @@ func (c *upCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return errors.Join(err, h.close(second))
 	}
-	outside := withGate(withLog(outsideHandler(local.reg, &stopping, local.probes(), gate.MayLook, logDoor+uploadDoors), local), gate)
+	outside := outsideHandler(local.reg, &stopping, local.probes(), gate.MayLook, logDoor+uploadDoors)
+	outside = withGate(withLog(outside, local, gate.FromThisMachine), gate)
 	local.stages.start(ctx, stage{name: "http", run: func(ctx context.Context) error {
 		return serveOutside(ctx, listener, outside, c.Grace)
 	}})

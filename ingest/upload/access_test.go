@@ -3,6 +3,7 @@ package upload_test
 import (
 	"bytes"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"testing"
@@ -134,6 +135,8 @@ func TestWithoutTokensOnlyThisMachineIsServed(t *testing.T) {
 		{"through a proxy", []string{"X-Forwarded-For", "127.0.0.1"}, false},
 		{"through a newer proxy", []string{"Forwarded", "for=127.0.0.1"}, false},
 		{"through nginx", []string{"X-Real-IP", "127.0.0.1"}, false},
+		{"through one that hides its client", []string{"Via", "1.1 proxy"}, false},
+		{"through one that says how it was asked", []string{"X-Forwarded-Proto", "https"}, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			kind, form := packed(t, []field{fileField(fitBytes(1, 100))})
@@ -163,6 +166,26 @@ func TestWithoutTokensOnlyThisMachineIsServed(t *testing.T) {
 	h.post(uploads, fitBytes(1, 100), bearer("nonsense")...).wantFault(t, http.StatusUnauthorized, "access_token invalid")
 	h.token("anna", tokens.RoleUpload)
 	h.post(uploads, fitBytes(1, 100)).wantFault(t, http.StatusUnauthorized, "access_token missing")
+}
+
+// TestTrustedProxyIsNotThisMachine, whatever it leaves out.
+func TestTrustedProxyIsNotThisMachine(t *testing.T) {
+	h := serve(t, func(h *house) { h.cfg.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")} })
+	h.post(uploads, fitBytes(1, 100)).wantFault(t, http.StatusUnauthorized, "access_token missing")
+	if h.gate.MayLook(fromLoopback()) {
+		t.Error("it may look without a token")
+	}
+	h.post(uploads, fitBytes(1, 100), bearer(h.token("anna", tokens.RoleUpload))...).want(t, http.StatusCreated)
+	open := serve(t, nil)
+	if !open.gate.MayLook(fromLoopback()) {
+		t.Error("this machine may not look")
+	}
+}
+
+func fromLoopback() *http.Request {
+	r := httptest.NewRequest(http.MethodGet, "http://127.0.0.1:8020/metrics", http.NoBody)
+	r.RemoteAddr = "127.0.0.1:5000"
+	return r
 }
 
 func TestPagesOfOtherSitesAreRefused(t *testing.T) {

@@ -68,7 +68,7 @@ func (g *Gate) identify(r *http.Request, o options) (caller, error) {
 		return caller{}, err
 	}
 	if !some {
-		if g.fromThisMachine(r) {
+		if g.FromThisMachine(r) {
 			return caller{local: true}, nil
 		}
 		return caller{}, refuse(http.StatusUnauthorized, "access_token", "missing",
@@ -108,13 +108,17 @@ func secretOf(r *http.Request, o options) string {
 	return ""
 }
 
-// fromThisMachine reports whether a request comes from this machine, for this
-// machine, and through no proxy: names made to point here (DNS rebinding) and
-// forwarded requests do not count.
-func (g *Gate) fromThisMachine(r *http.Request) bool { return fromThisMachine(r) }
+// FromThisMachine reports whether a request comes from this machine, for this
+// machine, and through no proxy: names made to point here (DNS rebinding),
+// forwarded requests and those of trusted proxies do not count.
+func (g *Gate) FromThisMachine(r *http.Request) bool {
+	peer, _, err := net.SplitHostPort(r.RemoteAddr)
+	return err == nil && !g.trusted(peer) && fromThisMachine(r)
+}
 
+// fromThisMachine is Gate.FromThisMachine where no proxies are known.
 func fromThisMachine(r *http.Request) bool {
-	for _, h := range []string{"X-Forwarded-For", "Forwarded", "X-Real-Ip"} {
+	for _, h := range []string{"X-Forwarded-For", "Forwarded", "X-Real-Ip", "X-Forwarded-Host", "X-Forwarded-Proto", "Via"} {
 		if r.Header.Get(h) != "" {
 			return false
 		}
@@ -170,13 +174,17 @@ func (g *Gate) trusted(host string) bool {
 
 // MayLook reports whether a request comes from this machine, through no proxy,
 // or brings a token that is good for anything.
-func (g *Gate) MayLook(r *http.Request) bool { return MayLook(r, g.deps.Tokens) }
+func (g *Gate) MayLook(r *http.Request) bool {
+	return g.FromThisMachine(r) || hasToken(r, g.deps.Tokens)
+}
 
 // MayLook is Gate.MayLook for a process without a gate.
 func MayLook(r *http.Request, known *tokens.File) bool {
-	if fromThisMachine(r) {
-		return true
-	}
+	return fromThisMachine(r) || hasToken(r, known)
+}
+
+// hasToken reports whether a request brings a token in its headers.
+func hasToken(r *http.Request, known *tokens.File) bool {
 	secret := secretOf(r, options{})
 	if secret == "" {
 		return false
