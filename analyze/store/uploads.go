@@ -27,7 +27,8 @@ type FateSession struct {
 	// First is the export that brought the session first, by the time it was
 	// taken.
 	First schema.ExportID
-	// DuplicateOf is the better copy of the same activity, nil when this is it.
+	// DuplicateOf is the better copy of the same activity, nil when this is it
+	// and when a person said only that it does not count.
 	DuplicateOf *schema.SessionID
 }
 
@@ -44,7 +45,7 @@ const (
 			WHERE athlete_id = {athlete:String} AND id IN {sessions:Array(UUID)}
 			GROUP BY id
 		) AS e LEFT JOIN (
-			SELECT session_id, duplicate_of FROM sessions_versions FINAL
+			SELECT session_id, nullIf(duplicate_of, toUUID('00000000-0000-0000-0000-000000000000')) AS duplicate_of FROM sessions_versions FINAL
 			WHERE athlete_id = {athlete:String} AND session_id IN {sessions:Array(UUID)}
 		) AS s ON e.id = s.session_id
 		SETTINGS join_use_nulls = 1`

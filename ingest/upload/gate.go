@@ -47,7 +47,8 @@ type FateSession struct {
 	ID schema.SessionID
 	// First is the export that brought the session first.
 	First schema.ExportID
-	// DuplicateOf is the better copy of the same activity, nil when this is it.
+	// DuplicateOf is the better copy of the same activity, nil when this is it
+	// and when a person said only that it does not count.
 	DuplicateOf *schema.SessionID
 }
 

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"plodwatch/analyze"
+	"plodwatch/analyze/duplicates"
 	"plodwatch/analyze/store"
 	"plodwatch/schema"
 )
@@ -51,6 +52,24 @@ func testFates(t *testing.T, s *store.Store) {
 			Complete: true, Members: []schema.ExportID{first, waiting},
 		},
 	})
+	better := schema.SessionID{7}
+	for _, m := range []struct {
+		duplicates.Mark
+		of *schema.SessionID
+	}{
+		{duplicates.Mark{ID: env.ID, Of: better, Reason: duplicates.ReasonStart, Confidence: 1}, &better},
+		{duplicates.Mark{ID: env.ID, Reason: duplicates.ReasonPerson, Confidence: 1}, nil}, // nobody said of which other
+	} {
+		if err := s.MarkCopies(t.Context(), "me", []duplicates.Mark{m.Mark}); err != nil {
+			t.Fatal(err)
+		}
+		got, err := s.Fates(t.Context(), "me", []schema.ExportID{first})
+		if err != nil {
+			t.Fatal(err)
+		}
+		done.Sessions[0].DuplicateOf = m.of
+		equal(t, "fate of a marked session", got, map[schema.ExportID]store.Fate{first: done})
+	}
 	for _, tt := range []struct {
 		name    string
 		of      schema.AthleteID
