@@ -13,9 +13,14 @@ import (
 // errHeld means another process holds the data directory.
 var errHeld = errors.New("data directory is held by another process")
 
+// privateMask keeps what this process makes from everybody else.
+const privateMask = 0o077
+
 // lockData takes the data directory for this process until the returned file
-// is closed, or returns an error that wraps errHeld.
+// is closed, or returns an error that wraps errHeld. From then on whatever the
+// process makes is its user's alone: the engine in it would have others read.
 func lockData(dir string) (*os.File, error) {
+	syscall.Umask(privateMask)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("create data directory: %w", err)
 	}

@@ -69,6 +69,9 @@ type cli struct {
 	Token       tokenCmd       `cmd:"" help:"Make, list and revoke the tokens of those who upload."`
 	Reconcile   reconcileCmd   `cmd:"" help:"Say what is missing of what was taken, and bring it back."`
 	Reprocess   reprocessCmd   `cmd:"" help:"Decode stored originals again."`
+	Backup      backupCmd      `cmd:"" help:"Write everything that is kept into one file."`
+	Restore     restoreCmd     `cmd:"" help:"Bring a backup into an empty data directory."`
+	Export      exportCmd      `cmd:"" help:"Write what people ask for as Parquet or CSV files."`
 	Delete      deleteCmd      `cmd:"" help:"Take exports with their sessions away for good."`
 	Dead        deadCmd        `cmd:"" help:"List, retry and drop messages that were set aside."`
 	Migrate     migrateCmd     `cmd:"" help:"Create or bring up to date the tables and streams."`

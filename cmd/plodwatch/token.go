@@ -23,15 +23,23 @@ type tokenCmd struct {
 // tokenFile returns the tokens: those of --tokens, else of tokens.json in the
 // data directory.
 func (g *globals) tokenFile() (*tokens.File, error) {
-	path := g.Tokens
-	if path == "" {
-		dir, err := g.dataDir()
-		if err != nil {
-			return nil, err
-		}
-		path = filepath.Join(dir, "tokens.json")
+	path, err := g.tokenPath()
+	if err != nil {
+		return nil, err
 	}
 	return tokens.Open(path, time.Now), nil
+}
+
+// tokenPath returns where the tokens are.
+func (g *globals) tokenPath() (string, error) {
+	if g.Tokens != "" {
+		return g.Tokens, nil
+	}
+	dir, err := g.dataDir()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(dir, "tokens.json"), nil
 }
 
 type tokenAddCmd struct {
