@@ -53,6 +53,10 @@ chaos: libchdb
 lint:
 	$(TOOLS) golangci-lint run ./...
 
+## vuln: known faults in what we are built from, by govulncheck (asks vuln.go.dev)
+vuln:
+	$(TOOLS) govulncheck ./...
+
 ## bench: benchmarks, each beside its limit, as ratios
 bench: libchdb
 	@bash .tools/bench.sh
