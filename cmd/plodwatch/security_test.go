@@ -18,7 +18,7 @@ func TestSecurityNamesTestsThatAreThere(t *testing.T) {
 		t.Fatal(err)
 	}
 	var code strings.Builder
-	err = filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
+	err = filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
 		if err != nil || !strings.HasSuffix(path, "_test.go") {
 			return err
 		}
