@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
@@ -20,12 +19,6 @@ import (
 const Path = "/api/v1/hooks/files"
 
 const (
-	// maxBodyBytes bounds a message.
-	maxBodyBytes = 1 << 20
-
-	// bodyPatience is how long a message may take to arrive.
-	bodyPatience = 30 * time.Second
-
 	// storePatience is how long the queue may take; senders wait 15 s or so.
 	storePatience = 8 * time.Second
 
@@ -86,6 +79,7 @@ type Hook struct {
 	deps   HookDeps
 	keys   [][]byte
 	memory *memory
+	large  chan struct{} // a place for each large message in memory
 }
 
 // NewHook returns a Hook, or an error that names every fault of cfg and every
@@ -97,7 +91,7 @@ func NewHook(cfg HookConfig, deps HookDeps) (*Hook, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make hook: %w", err)
 	}
-	h := &Hook{cfg: cfg, deps: deps, memory: newMemory()}
+	h := &Hook{cfg: cfg, deps: deps, memory: newMemory(), large: make(chan struct{}, largeAtOnce)}
 	for _, s := range cfg.Secrets {
 		key, err := parseSecret(s)
 		if err != nil {
@@ -165,9 +159,11 @@ func (h *Hook) take(w http.ResponseWriter, r *http.Request) answer {
 	if reason != "" {
 		return unbelieved(reason)
 	}
-	// Not every server has deadlines; then its own hold.
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyPatience))
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBodyBytes))
+	body, leave, err := h.body(w, r)
+	defer leave()
+	if errors.Is(err, errCrowded) {
+		return notNow()
+	}
 	if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
 		return refuse(http.StatusRequestEntityTooLarge, resultTooLarge, "a message has at most 1 MiB")
 	}
