@@ -103,6 +103,27 @@ func TestPushByNATS(t *testing.T) {
 	if !strings.Contains(early.stdout, "no plodwatch listens") || !strings.Contains(early.stderr, "push them again later") {
 		t.Errorf("nobody listens: %s%s", early.stdout, early.stderr)
 	}
+	conn, err := nats.Connect(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	stranger, err := conn.Subscribe(streams.InboxSubject("bert"), func(msg *nats.Msg) { _ = msg.Respond([]byte("{}")) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	for _, form := range [][]string{{"push"}, {"push", "--json"}} {
+		got := sender.do(exitRejected, append(form, "--athlete", "bert", one)...)
+		if !strings.Contains(got.stdout, "no receipt for this file") {
+			t.Errorf("a stranger answers: %s%s", got.stdout, got.stderr)
+		}
+	}
+	if err := stranger.Unsubscribe(); err != nil {
+		t.Fatal(err)
+	}
 	d := p.up()
 	wantReceipts(t, sender.pushes(exitOK, "--athlete", "anna", one, two), "anna", false, one, two)
 	if _, err := os.Stat(sender.data); err == nil {
@@ -117,11 +138,6 @@ func TestPushByNATS(t *testing.T) {
 	if got := sender.pushes(exitRejected, large); !strings.Contains(got[0].Error, "over HTTP") {
 		t.Errorf("too large: %+v", got)
 	}
-	conn, err := nats.Connect(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
 	data, err := os.ReadFile(one)
 	if err != nil {
 		t.Fatal(err)

@@ -207,6 +207,8 @@ func natsDoor(conn *nats.Conn, athlete schema.AthleteID) pushDoor {
 			return inbox.Receipt{}, fmt.Errorf("%s: %w", reply.Error, ingest.ErrNotNow)
 		case reply.Error != "":
 			return inbox.Receipt{}, fmt.Errorf("%w: %s", errRefused, reply.Error)
+		case reply.ExportID != schema.ExportIDOf(data).String():
+			return inbox.Receipt{}, fmt.Errorf("%w: the answer is no receipt for this file; is it a plodwatch that listens?", errRefused)
 		}
 		return reply.Receipt, nil
 	}
