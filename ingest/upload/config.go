@@ -38,8 +38,8 @@ type Config struct {
 	// only. Default "me".
 	DefaultAthlete schema.AthleteID `yaml:"default_athlete"`
 
-	// TrustedProxies are the addresses whose X-Forwarded-For is believed.
-	// Default none.
+	// TrustedProxies are the addresses whose X-Forwarded-For is believed. What
+	// comes from them needs a token, also on this machine. Default none.
 	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"`
 }
 

@@ -54,13 +54,17 @@ const (
 // davAllow lists the methods that the door knows, COPY excepted.
 const davAllow = "OPTIONS, HEAD, PUT, DELETE, PROPFIND, PROPPATCH, MKCOL, MOVE, LOCK, UNLOCK"
 
-// Tidy makes the paths of WebDAV requests such as http.ServeMux takes them for
-// what they are: it would answer a PUT to /dav//run.fit with a redirect, which
-// clients do not follow. The Gate does this itself; a mux in which it is
+// Tidy makes paths such as http.ServeMux takes them for what they are: it would
+// answer a PUT to /dav//run.fit or a POST to //api/v3/uploads with a redirect,
+// which clients do not follow. The Gate does this itself; a mux in which it is
 // mounted needs Tidy around it.
 func Tidy(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if clean, ok := davPath(r.URL.Path); ok {
+		clean, ok := davPath(r.URL.Path)
+		if !ok && r.URL.RawPath == "" {
+			clean, ok = apiPath(r.URL.Path)
+		}
+		if ok {
 			u := *r.URL
 			u.Path, u.RawPath = clean, ""
 			r = r.WithContext(r.Context())
@@ -68,6 +72,16 @@ func Tidy(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// apiPath returns a path below /api without empty elements and a slash at its
+// end: people write addresses of servers with one. Other paths are not ok.
+func apiPath(p string) (clean string, ok bool) {
+	elements := strings.FieldsFunc(p, func(c rune) bool { return c == '/' })
+	if len(elements) < 2 || elements[0] != "api" {
+		return "", false
+	}
+	return "/" + strings.Join(elements, "/"), true
 }
 
 // davPath returns a path at or below /dav without empty elements, dots and a

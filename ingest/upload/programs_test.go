@@ -150,3 +150,21 @@ func TestFitoTrackSendsItsKeyInTheAddress(t *testing.T) {
 	h.post("/api/v1/import/fitotrack", data, bearer(token)...).want(t, http.StatusCreated)
 	h.post("/api/v1/import/other?api-key="+token, data).wantFault(t, http.StatusNotFound, "program not found")
 }
+
+// TestAddressesWithASlashTooMany: people end a server's address with one, and
+// clients follow no redirect of a POST.
+func TestAddressesWithASlashTooMany(t *testing.T) {
+	h := serve(t, nil)
+	h.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	head := bearer(h.token("anna", tokens.RoleUpload))
+	for _, path := range []string{
+		"//api/v3/uploads", "/api/v3/uploads/", "///api//v1/activities/create/upload", "//api/v1/athlete/0/activities",
+	} {
+		a := h.post(path, fitBytes(1, 100), head...).want(t, http.StatusCreated)
+		status := "/" + a.header.Get("Location") + "/"
+		if u := h.get(status, head...).want(t, http.StatusOK).upload(t); u.Athlete != "anna" {
+			t.Errorf("%s: %+v", status, u)
+		}
+	}
+	h.get("/api/", head...).wantFault(t, http.StatusNotFound, "path not found")
+}
