@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/netip"
 	"path/filepath"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -28,7 +27,7 @@ import (
 type gateFlags struct {
 	TLSCert       string   `name:"tls-cert" help:"Serve HTTPS with this certificate (PEM); read again when it changes." placeholder:"FILE" type:"path"`
 	TLSKey        string   `name:"tls-key" help:"Its private key (PEM)." placeholder:"FILE" type:"path"`
-	TrustedProxy  []string `help:"Addresses of proxies whose X-Forwarded-For is believed." placeholder:"CIDR"`
+	TrustedProxy  []string `help:"Addresses of proxies whose X-Forwarded-For is believed; what comes from them needs a token." placeholder:"CIDR"`
 	MaxFIT        int64    `name:"max-fit" help:"Largest FIT file that is taken, MiB." default:"64" placeholder:"MIB"`
 	MaxUpload     int64    `name:"max-upload" help:"Largest file of any other kind that is taken, MiB." default:"256" placeholder:"MIB"`
 	UploadRate    float64  `help:"Uploads a second and token, on average." default:"100"`
@@ -229,7 +228,7 @@ type gateProcess struct {
 }
 
 func (g *gateProcess) open(ctx context.Context, cfg upload.Config, hookCfg *pull.HookConfig) error {
-	g.tables = &lazyStore{app: g.app, dir: g.dir}
+	g.tables = newLazyStore(g.app, g.dir)
 	err := g.connect(roleGate)
 	if err != nil {
 		return err
@@ -273,14 +272,24 @@ type lazyStore struct {
 	app *app
 	dir string
 
-	mu     sync.Mutex
+	turn   chan struct{} // is full while somebody uses what is below
 	st     *store.Store
 	client *http.Client
 }
 
+func newLazyStore(a *app, dir string) *lazyStore {
+	return &lazyStore{app: a, dir: dir, turn: make(chan struct{}, 1)}
+}
+
+// open returns the tables. It waits no longer than ctx, also for others that
+// wait for a server that hangs.
 func (l *lazyStore) open(ctx context.Context) (*store.Store, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	select {
+	case l.turn <- struct{}{}:
+		defer func() { <-l.turn }()
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%w: wait for the tables: %w", ingest.ErrNotNow, ctx.Err())
+	}
 	if l.st != nil {
 		return l.st, nil
 	}
@@ -302,8 +311,8 @@ func (l *lazyStore) open(ctx context.Context) (*store.Store, error) {
 }
 
 func (l *lazyStore) close() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.turn <- struct{}{}
+	defer func() { <-l.turn }()
 	if l.st == nil {
 		return nil
 	}

@@ -108,7 +108,7 @@ func (r *roleProcess) startIngest(ctx context.Context, limits ingest.Config, cfg
 	if _, err := r.startHook(ctx, hook); err != nil {
 		return nil, err
 	}
-	r.tables = &lazyStore{app: r.app, dir: r.dir}
+	r.tables = newLazyStore(r.app, r.dir)
 	if err := r.startFolder(ctx, watched, queryableIn(r.tables.open)); err != nil {
 		return nil, err
 	}
