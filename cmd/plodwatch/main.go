@@ -76,6 +76,7 @@ type cli struct {
 	Dead        deadCmd        `cmd:"" help:"List, retry and drop messages that were set aside."`
 	Migrate     migrateCmd     `cmd:"" help:"Create or bring up to date the tables and streams."`
 	Engine      engineCmd      `cmd:"" help:"Install or look at the embedded ClickHouse engine."`
+	Doctor      doctorCmd      `cmd:"" help:"Look for what is wrong with the set-up, and say what to do."`
 	Healthcheck healthcheckCmd `cmd:"" help:"Ask a running plodwatch whether it is ready; for containers."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`
 	Help        helpCmd        `cmd:"" help:"Show help for plodwatch or one command."`

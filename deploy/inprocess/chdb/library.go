@@ -92,6 +92,21 @@ func loadLibrary(path string) (*library, error) {
 	return l, nil
 }
 
+// Probe finds libchdb as Open does, loads it and returns its path and version.
+// It starts no engine. The library stays loaded: it cannot be unloaded. Errors
+// are those of Find, and that what was found is no libchdb 26.7; the path is
+// returned with the latter, too.
+func Probe() (path, version string, err error) {
+	if path, err = Find(); err != nil {
+		return "", "", err
+	}
+	l, err := loadLibrary(path)
+	if err != nil {
+		return path, "", err
+	}
+	return path, l.version(), nil
+}
+
 // text is a string handed to C: a pointer and a length.
 func text(p *runtime.Pinner, s string) (unsafe.Pointer, uintptr) {
 	if s == "" {
