@@ -11,8 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"plodwatch/schema/reconcile"
 	"plodwatch/schema"
+	"plodwatch/schema/reconcile"
 )
 
 // world is all there is, as values.
