@@ -112,7 +112,7 @@ func (r *roleProcess) startIngest(ctx context.Context, limits ingest.Config, cfg
 	if err := r.startFolder(ctx, watched, queryableIn(r.tables.open)); err != nil {
 		return nil, err
 	}
-	return []probe{r.natsProbe(r.role), r.blobsProbe()}, nil
+	return []probe{r.blobsProbe(), r.natsProbe(r.role)}, nil
 }
 
 // analyzeCmd writes rows as a process of its own.

@@ -119,9 +119,10 @@ const logDoor = "/v1/log   POST entries of the daily log as JSON\n"
 // tables returns the tables, which are open.
 func (h *localHost) tables(context.Context) (*store.Store, error) { return h.st, nil }
 
-// probes are what /readyz asks.
+// probes are what /readyz asks: the disk first, for without room the others
+// fail, too, and later.
 func (h *localHost) probes() []probe {
-	return []probe{h.storeProbe(), h.natsProbe("readyz"), h.blobsProbe()}
+	return []probe{h.blobsProbe(), h.storeProbe(), h.natsProbe("readyz")}
 }
 
 // newGate makes the gate of this process. The hook may be nil.

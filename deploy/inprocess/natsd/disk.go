@@ -11,8 +11,8 @@ import (
 
 // DiskFree returns how many bytes an unprivileged process may still write to
 // the disk that holds dir, and how many the disk has in all. A full disk
-// leaves a stream unable to take messages until a restart, and shows only as
-// a timeout; so ask before.
+// leaves a stream unable to take messages until the server has been restarted,
+// and shows to publishers only as a timeout; so ask before.
 func DiskFree(dir string) (free, total uint64, err error) {
 	var stat syscall.Statfs_t
 	if err := syscall.Statfs(dir, &stat); err != nil {

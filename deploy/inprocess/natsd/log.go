@@ -4,13 +4,16 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
+	"sync/atomic"
 )
 
 // serverLog passes on what the server says. A fatal message ends a server on
 // its own, but must not end this process: it goes to Open instead.
 type serverLog struct {
-	log   *slog.Logger
-	fatal chan error
+	log    *slog.Logger
+	fatal  chan error
+	writes atomic.Pointer[error] // the first write that failed for good
 }
 
 func newServerLog(log *slog.Logger) *serverLog {
@@ -26,7 +29,23 @@ func (l *serverLog) Noticef(format string, v ...any) { l.say(slog.LevelDebug, fo
 
 func (l *serverLog) Warnf(format string, v ...any) { l.say(slog.LevelWarn, format, v) }
 
-func (l *serverLog) Errorf(format string, v ...any) { l.say(slog.LevelError, format, v) }
+// Errorf notes when a stream says that it takes no more messages: of a stream
+// that only removes messages the server shows it in no other way.
+func (l *serverLog) Errorf(format string, v ...any) {
+	if strings.Contains(strings.ToLower(format), "critical write error") {
+		err := fmt.Errorf(format, v...)
+		l.writes.CompareAndSwap(nil, &err)
+	}
+	l.say(slog.LevelError, format, v)
+}
+
+// writeFault returns the first write that failed for good, or nil.
+func (l *serverLog) writeFault() error {
+	if err := l.writes.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
 
 func (l *serverLog) Debugf(format string, v ...any) { l.say(slog.LevelDebug, format, v) }
 

@@ -3,7 +3,9 @@
 // It listens on no socket: clients of the same process reach it through
 // [Server.Connect]. Every message is on disk (fsync) before it is
 // acknowledged, and a lock on the directory keeps a second server away, for
-// two servers on one directory both acknowledge and lose messages.
+// two servers on one directory both acknowledge and lose messages. After a full
+// disk the server is restarted by itself, for its streams take no messages
+// before.
 //
 // The package knows nothing of plodwatch and is the only user of nats-server.
 package natsd
@@ -33,6 +35,10 @@ const (
 
 	// DefaultReadyTimeout is how long Open waits for the store to be read.
 	DefaultReadyTimeout = time.Minute
+
+	// reconnectWait is how long connections wait before they try again when
+	// the server has been restarted.
+	reconnectWait = 100 * time.Millisecond
 
 	// memoryStoreBytes bounds memory streams. We have none; the server wants
 	// a number, and its own default is three quarters of the machine.
@@ -128,10 +134,17 @@ func (c Config) withDefaults() Config {
 
 // Server is a running server. Its methods may be called from any goroutine.
 type Server struct {
-	server   *server.Server
+	cfg      Config
 	lock     *os.File
 	dir      string
 	maxStore int64
+
+	mu     sync.Mutex
+	server *server.Server // nil after a restart that failed
+	logs   *serverLog
+
+	stopMending context.CancelFunc
+	mended      chan struct{} // closed when nothing restarts the server any more
 
 	closeOnce sync.Once
 	closed    chan struct{}
@@ -155,23 +168,31 @@ func Open(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := start(cfg)
+	s := &Server{cfg: cfg, lock: lock, dir: cfg.Dir, closed: make(chan struct{}), mended: make(chan struct{})}
+	if s.maxStore, err = maxStoreOf(cfg); err == nil {
+		err = s.restart()
+	}
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
-	s.lock = lock
+	ctx, stop := context.WithCancel(context.Background())
+	s.stopMending = stop
+	go func() {
+		defer close(s.mended)
+		s.mend(ctx)
+	}()
 	return s, nil
 }
 
-func start(cfg Config) (*Server, error) {
-	maxStore := cfg.MaxStoreBytes
-	if maxStore == 0 {
-		var err error
-		if maxStore, err = defaultMaxStore(cfg.Dir); err != nil {
-			return nil, err
-		}
-		maxStore = max(maxStore, cfg.ReserveBytes)
+func maxStoreOf(cfg Config) (int64, error) {
+	if cfg.MaxStoreBytes > 0 {
+		return cfg.MaxStoreBytes, nil
 	}
+	bytes, err := defaultMaxStore(cfg.Dir)
+	return max(bytes, cfg.ReserveBytes), err
+}
+
+func start(cfg Config, maxStore int64) (*server.Server, *serverLog, error) {
 	ns, err := server.NewServer(&server.Options{
 		ServerName:             cfg.Name,
 		DontListen:             true,
@@ -186,7 +207,7 @@ func start(cfg Config) (*Server, error) {
 		MaxPayload:             int32(cfg.MaxPayload),
 	})
 	if err != nil {
-		return nil, fmt.Errorf("create nats server: %w", err)
+		return nil, nil, fmt.Errorf("create nats server: %w", err)
 	}
 	logs := newServerLog(cfg.Logger)
 	ns.SetLogger(logs, logs.debug(), false)
@@ -200,9 +221,9 @@ func start(cfg Config) (*Server, error) {
 		ns.Shutdown()
 		<-started
 		ns.WaitForShutdown()
-		return nil, err
+		return nil, nil, err
 	}
-	return &Server{server: ns, dir: cfg.Dir, maxStore: maxStore, closed: make(chan struct{})}, nil
+	return ns, logs, nil
 }
 
 func awaitReady(ns *server.Server, logs *serverLog, started <-chan struct{}, limit time.Duration) error {
@@ -231,10 +252,10 @@ func awaitReady(ns *server.Server, logs *serverLog, started <-chan struct{}, lim
 // closes it before the server. Options given override the package's own
 // (a name, and reconnecting for ever).
 func (s *Server) Connect(opts ...nats.Option) (*nats.Conn, error) {
-	all := make([]nats.Option, 0, len(opts)+3)
-	all = append(all, nats.Name("plodwatch"), nats.MaxReconnects(-1))
+	all := make([]nats.Option, 0, len(opts)+4)
+	all = append(all, nats.Name("plodwatch"), nats.MaxReconnects(-1), nats.ReconnectWait(reconnectWait))
 	all = append(all, opts...)
-	all = append(all, nats.InProcessServer(s.server))
+	all = append(all, nats.InProcessServer(door{s}))
 	conn, err := nats.Connect("", all...)
 	if err != nil {
 		return nil, fmt.Errorf("connect to nats server in process: %w", err)
@@ -256,8 +277,14 @@ func (s *Server) Close(ctx context.Context) error {
 	s.closeOnce.Do(func() {
 		go func() {
 			defer close(s.closed)
-			s.server.Shutdown()
-			s.server.WaitForShutdown()
+			s.stopMending()
+			<-s.mended
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			if s.server != nil {
+				s.server.Shutdown()
+				s.server.WaitForShutdown()
+			}
 			s.closeErr = s.lock.Close()
 		}()
 	})
