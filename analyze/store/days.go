@@ -124,7 +124,11 @@ func (s *Store) makeDays(ctx context.Context, of inputs, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	version = max(version, uint64(max(1, now.UnixMilli()))) //nolint:gosec // not negative
+	spanVersion, err := s.aboveOf(ctx, "athlete_spans_versions", millis(now), of.athletes...)
+	if err != nil {
+		return err
+	}
+	version = max(version, spanVersion)
 	var all []athleteDay
 	spans := make([]*spanRow, len(of.athletes))
 	for i, athlete := range of.athletes {

@@ -43,13 +43,24 @@ type logRow struct {
 // before; of several entries for a day the last counts. Errors are those of
 // Write; entries are not checked here. Call RefreshSigns afterwards.
 func (s *Store) WriteLog(ctx context.Context, entries []diary.Entry, door string, at time.Time) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	who := make([]schema.AthleteID, len(entries))
+	for i := range entries {
+		who[i] = entries[i].Athlete
+	}
+	version, err := s.above(ctx, "daily_log_versions", at, distinct(who)...)
+	if err != nil {
+		return err
+	}
 	rows := make([]*logRow, len(entries))
 	for i := range entries {
 		e := &entries[i]
 		row := &logRow{
 			AthleteID: string(e.Athlete), Day: dayTime(e.Day), Source: door,
 			RestingHR: e.RestingHR, HRV: e.HRV, SleepH: e.SleepH, Note: e.Note,
-			Version: micros(at) + uint64(i), //nolint:gosec // an index
+			Version: version + uint64(i), //nolint:gosec // an index
 		}
 		if e.Energy != nil {
 			level := uint8(e.Energy.Level) //nolint:gosec // 1 to 5
@@ -64,7 +75,11 @@ func (s *Store) WriteLog(ctx context.Context, entries []diary.Entry, door string
 // RemoveLog takes back all that was written for a day until then. What files
 // say of the day stays. Errors are those of Write.
 func (s *Store) RemoveLog(ctx context.Context, athlete schema.AthleteID, day schema.Day, at time.Time) error {
-	row := &logRow{AthleteID: string(athlete), Day: dayTime(day), Removed: true, Version: micros(at)}
+	version, err := s.above(ctx, "daily_log_versions", at, athlete)
+	if err != nil {
+		return err
+	}
+	row := &logRow{AthleteID: string(athlete), Day: dayTime(day), Removed: true, Version: version}
 	row.Entry = row.fingerprint()
 	return write(ctx, s, "daily_log_versions", row)
 }
@@ -75,8 +90,6 @@ func (r *logRow) fingerprint() uint64 {
 	_ = json.NewEncoder(h).Encode(r) // numbers and text
 	return h.Sum64()
 }
-
-func micros(at time.Time) uint64 { return uint64(max(1, at.UnixMicro())) } //nolint:gosec // not negative
 
 // write inserts rows that somebody waits for.
 func write[T any](ctx context.Context, s *Store, table string, rows ...*T) error {
@@ -203,6 +216,17 @@ type planRow struct {
 // WritePlans stores what days were planned to be, in place of earlier plans; of
 // several for a day the last counts. Errors are those of Write.
 func (s *Store) WritePlans(ctx context.Context, plans []diary.Plan, door string, at time.Time) error {
+	if len(plans) == 0 {
+		return nil
+	}
+	who := make([]schema.AthleteID, len(plans))
+	for i := range plans {
+		who[i] = plans[i].Athlete
+	}
+	version, err := s.aboveOf(ctx, "session_plans_versions", millis(at), distinct(who)...)
+	if err != nil {
+		return err
+	}
 	rows := make([]*planRow, 0, len(plans))
 	seen := make(map[diary.Plan]bool, len(plans))
 	for _, p := range slices.Backward(plans) {
@@ -213,7 +237,7 @@ func (s *Store) WritePlans(ctx context.Context, plans []diary.Plan, door string,
 		seen[key] = true
 		rows = append(rows, &planRow{
 			AthleteID: string(p.Athlete), Day: dayTime(p.Day), Intent: string(p.Intent), Source: door,
-			Version: uint64(max(1, at.UnixMilli())), //nolint:gosec // not negative
+			Version: version,
 		})
 	}
 	return write(ctx, s, "session_plans_versions", rows...)

@@ -106,10 +106,14 @@ func (s *Store) SetWeekStart(ctx context.Context, athlete schema.AthleteID, day 
 	if day < time.Sunday || day > time.Saturday {
 		return fmt.Errorf("set week start: weekday %d: %w", int(day), analyze.ErrPermanent)
 	}
+	version, err := s.aboveOf(ctx, "report_settings_versions", millis(now))
+	if err != nil {
+		return err
+	}
 	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(insertSettings()))
 	return insert(ctx, s, "report_settings_versions", []*reportSettingsRow{{
 		AthleteID: string(athlete), WeekStartsOn: uint8((int(day)+6)%7 + 1), //nolint:gosec // 1 to 7
-		Version: uint64(max(1, now.UnixMilli())), //nolint:gosec // not negative
+		Version: version,
 	}})
 }
 

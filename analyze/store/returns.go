@@ -28,22 +28,25 @@ type returnRow struct {
 func (s *Store) WriteReturn(ctx context.Context, r diary.Return, at time.Time) error {
 	return s.writeReturn(ctx, &returnRow{
 		AthleteID: string(r.Athlete), FromDay: dayTime(r.From), Protocol: r.Protocol, Phase: uint8(r.Phase), //nolint:gosec // checked by Return.Validate
-		BaselineKm: r.BaselineKm, BaselineMinutes: r.BaselineMinutes, Version: micros(at),
-	})
+		BaselineKm: r.BaselineKm, BaselineMinutes: r.BaselineMinutes,
+	}, at)
 }
 
 // RemoveReturn takes back what was stored for a day, otherwise as WriteReturn.
 func (s *Store) RemoveReturn(ctx context.Context, athlete schema.AthleteID, from schema.Day, at time.Time) error {
 	return s.writeReturn(ctx, &returnRow{
-		AthleteID: string(athlete), FromDay: dayTime(from), Removed: true, Version: micros(at),
-	})
+		AthleteID: string(athlete), FromDay: dayTime(from), Removed: true,
+	}, at)
 }
 
-func (s *Store) writeReturn(ctx context.Context, r *returnRow) error {
+func (s *Store) writeReturn(ctx context.Context, r *returnRow, at time.Time) (err error) {
+	if r.Version, err = s.above(ctx, "returns_versions", at, schema.AthleteID(r.AthleteID)); err != nil {
+		return err
+	}
 	if err := write(ctx, s, "returns_versions", r); err != nil {
 		return err
 	}
-	_, err := s.refreshReturns(ctx, []schema.AthleteID{schema.AthleteID(r.AthleteID)}, time.Now())
+	_, err = s.refreshReturns(ctx, []schema.AthleteID{schema.AthleteID(r.AthleteID)}, time.Now())
 	return err
 }
 
@@ -76,6 +79,10 @@ type phaseRow struct {
 // protocol and number, and makes all returns again. Errors are those of Write;
 // phases are not checked here.
 func (s *Store) WritePhases(ctx context.Context, phases []diary.Phase, at time.Time) error {
+	version, err := s.above(ctx, "return_phases_versions", at)
+	if err != nil {
+		return err
+	}
 	rows := make([]*phaseRow, len(phases))
 	for i := range phases {
 		p := &phases[i]
@@ -85,7 +92,7 @@ func (s *Store) WritePhases(ctx context.Context, phases []diary.Phase, at time.T
 			UnderCapShare: p.UnderCapShare, RPEFrom: p.RPEFrom, RPEBelow: p.RPEBelow, HardRPEFrom: p.HardRPEFrom, HardRPEBelow: p.HardRPEBelow,
 			HardShareFrom: p.HardShareFrom, HardShareTo: p.HardShareTo,
 			HardSessions: uint8(p.HardSessions), HardSessionsLater: uint8(p.HardSessionsLater), HardLaterFrom: small(p.HardLaterFrom), //nolint:gosec // checked by Phase.Validate
-			Text: p.Text, Version: micros(at),
+			Text: p.Text, Version: version,
 		}
 	}
 	if err := write(ctx, s, "return_phases_versions", rows...); err != nil {

@@ -104,7 +104,10 @@ func (s *Store) makeSigns(ctx context.Context, of inputs, now time.Time) error {
 	if err != nil {
 		return classify("read the signs that are there", err)
 	}
-	version := uint64(max(1, now.UnixMicro())) //nolint:gosec // not negative
+	version, err := s.above(ctx, "signal_spans_versions", now, of.athletes...)
+	if err != nil {
+		return err
+	}
 	var days []*signalDayRow
 	var warnings []*warningRow
 	spans := make([]*signalSpanRow, 0, len(of.athletes))

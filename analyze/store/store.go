@@ -219,11 +219,15 @@ func (s *Store) Ping(ctx context.Context) error {
 
 // Migrate makes or updates the tables and views, and returns how many
 // migrations it applied. After any it makes the returns to running that need it;
-// days and signs wait for the first Refresh. See tables.Migrate for its errors.
+// days and signs wait for the first Refresh. See tables.Migrate for its errors;
+// ErrTablesLost is another.
 func (s *Store) Migrate(ctx context.Context) (int, error) {
 	n, err := tables.Migrate(ctx, (*execer)(s), tables.Cluster{Name: s.cluster, Database: s.database})
 	if err != nil {
 		return n, fmt.Errorf("migrate database %s: %w", s.database, err)
+	}
+	if err := s.lookForTables(ctx); err != nil {
+		return n, fmt.Errorf("check database %s: %w", s.database, err)
 	}
 	if n == 0 {
 		return n, nil
@@ -236,12 +240,15 @@ func (s *Store) Migrate(ctx context.Context) (int, error) {
 
 // CheckTables returns nil when the tables and views are those of this program,
 // an error that wraps ErrNotMigrated when Migrate is yet to be called, and one
-// that wraps tables.ErrNewerDatabase when a newer program has made them. It
-// changes nothing.
+// that wraps tables.ErrNewerDatabase when a newer program has made them, and
+// ErrTablesLost. It changes nothing.
 func (s *Store) CheckTables(ctx context.Context) error {
 	err := tables.Check(ctx, (*execer)(s))
 	if errors.Is(err, tables.ErrOlderDatabase) {
 		err = fmt.Errorf("%w: %w", ErrNotMigrated, err)
+	}
+	if err == nil {
+		err = s.lookForTables(ctx)
 	}
 	if err != nil {
 		return fmt.Errorf("check database %s: %w", s.database, err)

@@ -92,10 +92,27 @@ func (h *localHost) answer(ctx context.Context) error {
 	return err
 }
 
+// The engines' directories in that of the data.
+const (
+	tablesName = "clickhouse"
+	queuesName = "nats"
+)
+
 func (h *localHost) openStore(ctx context.Context) error {
+	err := h.openTables(ctx)
+	if err == nil && h.engine != nil {
+		err = h.sayBroken(ctx)
+	}
+	if err != nil && h.app.ClickHouse == "" {
+		return h.ofDirectory(ctx, tablesName, err)
+	}
+	return err
+}
+
+func (h *localHost) openTables(ctx context.Context) error {
 	cfg := h.app.storeConfig()
 	if cfg.URL == "" {
-		engine, err := chdb.Open(chdb.Config{Path: filepath.Join(h.dir, "clickhouse")})
+		engine, err := chdb.Open(chdb.Config{Path: filepath.Join(h.dir, tablesName)})
 		if err != nil {
 			return err
 		}
@@ -120,11 +137,22 @@ const (
 
 // openQueues connects to NATS and makes or updates the streams.
 func (h *localHost) openQueues(ctx context.Context) error {
+	err := h.openStreams(ctx)
+	if err != nil && h.app.NATS == "" {
+		return h.ofDirectory(ctx, queuesName, err)
+	}
+	if err != nil {
+		return err
+	}
+	return h.openIntake()
+}
+
+func (h *localHost) openStreams(ctx context.Context) error {
 	layout := streams.DefaultLayout()
 	var err error
 	if h.app.NATS == "" {
 		layout.WorkerAckWait, layout.AnalyzerAckWait = embeddedWorkerAckWait, embeddedAnalyzerAckWait
-		cfg := natsd.DefaultConfig(filepath.Join(h.dir, "nats"))
+		cfg := natsd.DefaultConfig(filepath.Join(h.dir, queuesName))
 		cfg.ReserveBytes, cfg.Logger = layout.TotalBytes(), h.app.log
 		if h.natsd, err = natsd.Open(cfg); err != nil { //nolint:contextcheck // the server outlives the call that opens it
 			return err
@@ -143,10 +171,7 @@ func (h *localHost) openQueues(ctx context.Context) error {
 	if err := streams.Provision(ctx, h.js, layout); err != nil {
 		return err
 	}
-	if err := h.provisionBlobs(ctx, layout.Replicas); err != nil {
-		return err
-	}
-	return h.openIntake()
+	return h.provisionBlobs(ctx, layout.Replicas)
 }
 
 func (h *localHost) store() *store.Store { return h.st }

@@ -27,7 +27,13 @@ func (h *localHost) reconcile(ctx context.Context, opts reconcileOptions, say fu
 			return err
 		}
 	}
-	return say(&reconcileEvent{Summary: m.summary()})
+	sum := m.summary()
+	if h.engine != nil && opts.Fix && opts.Wait && sum.Remain == 0 {
+		if err := h.st.DropBroken(ctx); err != nil {
+			return fmt.Errorf("reconcile: %w", err)
+		}
+	}
+	return say(&reconcileEvent{Summary: sum})
 }
 
 // mending is one comparison and what is done about it.

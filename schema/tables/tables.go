@@ -72,6 +72,24 @@ func Migrations() ([]Migration, error) {
 	return all, nil
 }
 
+// Names returns the names of all tables that the migrations make, views not
+// among them.
+func Names() ([]string, error) {
+	all, err := Migrations()
+	if err != nil {
+		return nil, err
+	}
+	names := []string{"schema_versions"}
+	for _, m := range all {
+		for _, statement := range m.Statements {
+			if rest, ok := strings.CutPrefix(statement, "CREATE TABLE IF NOT EXISTS "); ok {
+				names = append(names, strings.Fields(rest)[0])
+			}
+		}
+	}
+	return names, nil
+}
+
 // split cuts a file into statements: each ends with a semicolon at the end of
 // a line. Lines that begin with -- are comments and dropped.
 func split(text string) []string {

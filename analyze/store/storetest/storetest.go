@@ -49,6 +49,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store, only ...string) {
 		"periods without an answer say why":             testReasons,
 		"load by the asserts of the literature":         testLoadOfScience,
 		"views over periods agree with a plain model":   testPeriods,
+		"a clock that went back":                        testClockWentBack,
 		"a million samples":                             testMillion,
 		"every column has a comment":                    testComments,
 		"the tables are made once":                      testMigrateTwice,

@@ -8,8 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"time"
-
-	"github.com/nats-io/nats-server/v2/server"
 )
 
 const (
@@ -52,7 +50,7 @@ func (s *Server) mend(ctx context.Context) {
 			s.cfg.Logger.DebugContext(ctx, "disk takes no writes yet", "error", err)
 			continue
 		}
-		if err := s.restart(); err != nil {
+		if err := s.restart(); err != nil { //nolint:contextcheck // the server outlives the call
 			s.cfg.Logger.ErrorContext(ctx, "streams could not be opened again, will try again", "error", err)
 			continue
 		}
@@ -123,13 +121,4 @@ func (d door) InProcessConn() (net.Conn, error) {
 		return nil, errStopped
 	}
 	return ns.InProcessConn()
-}
-
-// unrecovered returns what of the directory the server could not read, or nil.
-func unrecovered(ns *server.Server) error {
-	health := ns.Healthz(&server.HealthzOptions{})
-	if health.Error == "" {
-		return nil
-	}
-	return errors.New(health.Error)
 }

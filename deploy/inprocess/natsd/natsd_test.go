@@ -242,6 +242,41 @@ func TestStartThatCannotSucceedReturnsItsReason(t *testing.T) {
 	open(t, natsd.DefaultConfig(dir)) // the failed start left no lock
 }
 
+// TestAStreamWithoutItsDescriptionIsMadeAgain: the server leaves out a stream
+// whose description it cannot read; making it again brings back its messages.
+func TestAStreamWithoutItsDescriptionIsMadeAgain(t *testing.T) {
+	for _, damaged := range []string{"meta.inf", "meta.sum"} {
+		dir := t.TempDir()
+		srv := open(t, natsd.DefaultConfig(dir))
+		conn, js := connect(t, srv)
+		if _, err := js.CreateStream(t.Context(), streamConfig()); err != nil {
+			t.Fatal(err)
+		}
+		for seq := range uint64(5) {
+			if _, err := js.Publish(t.Context(), "t.a", []byte(payload(seq))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		conn.Close()
+		closeServer(t, srv)
+		name := filepath.Join(dir, "jetstream", "$G", "streams", "T", damaged)
+		if err := os.WriteFile(name, []byte("garbage"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, js = connect(t, open(t, natsd.DefaultConfig(dir)))
+		if _, err := js.Stream(t.Context(), "T"); !errors.Is(err, jetstream.ErrStreamNotFound) {
+			t.Errorf("with a damaged %s: %v", damaged, err)
+		}
+		stream, err := js.CreateOrUpdateStream(t.Context(), streamConfig())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := stream.CachedInfo().State.Msgs; n != 5 {
+			t.Errorf("with a damaged %s %d messages come back, want 5", damaged, n)
+		}
+	}
+}
+
 func TestCloseGivesUpWithItsContextAndCanBeAwaitedAgain(t *testing.T) {
 	srv := open(t, natsd.DefaultConfig(t.TempDir()))
 	ctx, cancel := context.WithCancel(t.Context())
