@@ -40,7 +40,8 @@ type logRow struct {
 
 // WriteLog stores entries of the daily log, written at a time by one of the
 // doors. What an entry does not say stays as it was written for that day
-// before; of several entries for a day the last counts. Errors are those of
+// before; of several entries for a day the last counts, and what is written last, even
+// at an earlier time: clocks go back. Errors are those of
 // Write; entries are not checked here. Call RefreshSigns afterwards.
 func (s *Store) WriteLog(ctx context.Context, entries []diary.Entry, door string, at time.Time) error {
 	if len(entries) == 0 {

@@ -195,9 +195,6 @@ func testRefreshSigns(t *testing.T, s *store.Store) {
 	refreshed(1)
 	want(t, s, "SELECT count() FROM warnings", "0")
 	want(t, s, "SELECT count() FROM signal_days", "41")
-	logRested(t, s, "me", firstLogged+28, 60, 60, 60, 60) // a delivery that comes late
-	refreshed(0)
-	want(t, s, "SELECT count() FROM warnings", "0")
 }
 
 // paced returns a run whose pace at the same effort is known.
