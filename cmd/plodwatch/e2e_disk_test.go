@@ -18,8 +18,9 @@ import (
 
 // smallDisk is a file system of its own that a test can fill.
 type smallDisk struct {
-	t   *testing.T
-	dir string
+	t     *testing.T
+	dir   string
+	image string // file behind the loop device, "" when it is a tmpfs
 }
 
 // newSmallDisk mounts an empty ext4 file system from a file without blocks, or
@@ -41,11 +42,12 @@ func newSmallDisk(t *testing.T, bytes int64) *smallDisk {
 	if err := os.Truncate(image, bytes); err != nil {
 		t.Fatal(err)
 	}
+	d.image = image
 	kind := "ext4 on a loop device"
 	err := runTools([]string{"mkfs.ext4", "-q", "-F", "-m", "0", image}, []string{"mount", "-o", "loop", image, d.dir})
 	if err != nil {
 		t.Logf("no loop device: %v", err)
-		kind = "tmpfs"
+		kind, d.image = "tmpfs", ""
 		err = runTools([]string{"mount", "-t", "tmpfs", "-o", fmt.Sprintf("size=%d,mode=700", bytes), "tmpfs", d.dir})
 	}
 	if err != nil {
