@@ -435,7 +435,7 @@ func TestChaos(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a while")
 	}
-	seed, kills := chaosSetting(t, "SEED", 1), chaosSetting(t, "KILLS", 12)
+	seed, kills := chaosSetting(t, "SEED", 1), chaosSetting(t, "KILLS", 10)
 	nodes, files := chaosSetting(t, "NATS", 1), chaosSetting(t, "FILES", 5*kills)
 	all, err := writeCorpus(filepath.Join(t.TempDir(), "uploads"), files, 1)
 	if err != nil {

@@ -21,6 +21,7 @@ func (p *person) away() *person {
 // TestEndToEndBackup: what a running daemon holds comes back elsewhere, all
 // views equal; a damaged backup is refused and leaves nothing.
 func TestEndToEndBackup(t *testing.T) {
+	t.Parallel()
 	p := newPerson(t)
 	token := strings.TrimSpace(p.do(exitOK, "token", "add", "--athlete", "anna").stdout)
 	p.imports(exitOK, activities())

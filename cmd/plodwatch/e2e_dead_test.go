@@ -47,6 +47,7 @@ func (p *person) deadRows(exit int, args ...string) []deadRow {
 // time is set aside after five times, everything else goes on meanwhile, and it
 // can be tried again. The deaths are real: kill -9 while the job is in hand.
 func TestEndToEndPoison(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("waits for five deliveries that were never answered")
 	}

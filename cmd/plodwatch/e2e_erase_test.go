@@ -50,6 +50,7 @@ func filesWith(t *testing.T, dir string, texts map[string][]byte) []string {
 // TestEndToEndAthleteIsDeleted: of one of two athletes no byte stays in any
 // file, and of the other everything.
 func TestEndToEndAthleteIsDeleted(t *testing.T) {
+	t.Parallel()
 	for _, how := range []string{"by the daemon", "without a daemon"} {
 		t.Run(how, func(t *testing.T) { deleteAthlete(t, how == "by the daemon") })
 	}

@@ -199,6 +199,7 @@ func messages(t *testing.T, js jetstream.JetStream, stream string) uint64 {
 // the queue away or full is an answer that says when to come again, and
 // nothing that was taken is dropped.
 func TestEndToEndGateRole(t *testing.T) {
+	t.Parallel()
 	runs := corpus(t)
 	server := newNATS(t)
 	p := newPerson(t)

@@ -18,6 +18,7 @@ import (
 // others left behind; at the end all views equal those of an import that
 // nobody disturbed.
 func TestEndToEndKilledImport(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("takes a while")
 	}

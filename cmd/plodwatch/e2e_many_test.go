@@ -12,6 +12,7 @@ import (
 // time on one data directory all do their work. One of them holds it, the
 // others talk to that one, and go on without it when it ends first.
 func TestEndToEndManyAtOnce(t *testing.T) {
+	t.Parallel()
 	p := newPerson(t)
 	runs := corpus(t)
 	p.imports(exitOK, runs[0].path)

@@ -39,7 +39,7 @@ func TestEndToEndPowerCut(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a while")
 	}
-	cuts, seed := chaosSetting(t, "CUTS", 2), chaosSetting(t, "SEED", 1)
+	cuts, seed := chaosSetting(t, "CUTS", 1), chaosSetting(t, "SEED", 1)
 	d := newSmallDisk(t, 3<<30)
 	if d.image == "" {
 		t.Skip("without a loop device there is no disk whose power could be cut")

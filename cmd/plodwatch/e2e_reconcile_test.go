@@ -153,6 +153,7 @@ func (p *person) remove(name string) {
 // TestEndToEndReconcile loses one store after the other, and what can come back
 // comes back.
 func TestEndToEndReconcile(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("takes a while")
 	}
@@ -304,6 +305,7 @@ func (p *person) losesBytes(all []exported, folder string, before contents) {
 // TestEndToEndReconcileAfterKill: an import is killed and the queues with the
 // rest of its work are lost.
 func TestEndToEndReconcileAfterKill(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("takes a while")
 	}

@@ -97,6 +97,7 @@ func (p *person) samplesByFormat() map[string]samplesByFormat {
 // decoder, which reads less; nothing of what the old one read is left in the
 // views, and the old one does not come back.
 func TestEndToEndReprocess(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("builds the program once more")
 	}

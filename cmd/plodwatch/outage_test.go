@@ -20,7 +20,7 @@ func TestEndToEndOutage(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a while")
 	}
-	files := chaosSetting(t, "FILES", 250)
+	files := chaosSetting(t, "FILES", 100)
 	clickhouseAway := time.Duration(chaosSetting(t, "CLICKHOUSE_S", 3)) * time.Second
 	natsAway := time.Duration(chaosSetting(t, "NATS_S", 3)) * time.Second
 	dir := filepath.Join(t.TempDir(), "files")
