@@ -44,9 +44,9 @@ test: libchdb
 race: libchdb
 	$(GO) test -race -timeout 40m ./... ./testdata/gen/...
 
-## chaos: kill every role at random under load, disturb networks, cut the power, and count; SEED=1 KILLS=200 NATS=1 (or 3) CUTS=5
+## chaos: kill every role at random under load, disturb networks, cut the power, and count; SEED=1 KILLS=230 NATS=1 (or 3) CUTS=5
 chaos: libchdb
-	@PLODWATCH_CHAOS_SEED=$(or $(SEED),1) PLODWATCH_CHAOS_KILLS=$(or $(KILLS),200) PLODWATCH_CHAOS_NATS=$(or $(NATS),1) \
+	@PLODWATCH_CHAOS_SEED=$(or $(SEED),1) PLODWATCH_CHAOS_KILLS=$(or $(KILLS),230) PLODWATCH_CHAOS_NATS=$(or $(NATS),1) \
 		PLODWATCH_CHAOS_CUTS=$(or $(CUTS),5) $(GO) test ./cmd/plodwatch -run '^(TestChaos|TestEndToEndPowerCut)$$' -v -count 1 -timeout 30m
 
 ## lint: golangci-lint, pinned in .tools/go.mod
