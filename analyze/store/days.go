@@ -60,7 +60,7 @@ func (s *Store) RefreshDays(ctx context.Context, athletes []schema.AthleteID) (i
 	return total, nil
 }
 
-// inputs are athletes with the fingerprints of what their days are made from.
+// inputs are athletes with the fingerprints of what is made from their sessions.
 type inputs struct {
 	athletes     []schema.AthleteID
 	fingerprints []string
@@ -92,8 +92,15 @@ func (s *Store) staleDays(ctx context.Context, athletes []schema.AthleteID) (inp
 		WHERE now.inputs != made.inputs OR made.days_version != {version:UInt32}
 		ORDER BY now.athlete_id
 		SETTINGS join_use_nulls = 0`
+	return s.stale(ctx, athletes, periods.Version, query)
+}
+
+// stale asks which of the athletes have something that was made from other
+// inputs or by another version of the rules. The query has the parameters
+// athletes and version, and answers with athletes and the fingerprints of now.
+func (s *Store) stale(ctx context.Context, athletes []schema.AthleteID, version uint32, query string) (inputs, error) {
 	ctx = clickhouse.Context(ctx, clickhouse.WithParameters(clickhouse.Parameters{
-		"athletes": textArray(athletes), "version": strconv.FormatUint(uint64(periods.Version), 10),
+		"athletes": textArray(athletes), "version": strconv.FormatUint(uint64(version), 10),
 	}))
 	var found inputs
 	rows, err := s.conn.Query(ctx, query)

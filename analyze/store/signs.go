@@ -72,24 +72,7 @@ func (s *Store) staleSigns(ctx context.Context, athletes []schema.AthleteID) (in
 		WHERE now.inputs != made.inputs OR made.rules_version != {version:UInt32}
 		ORDER BY now.athlete_id
 		SETTINGS join_use_nulls = 0`
-	ctx = clickhouse.Context(ctx, clickhouse.WithParameters(clickhouse.Parameters{
-		"athletes": textArray(athletes), "version": strconv.FormatUint(uint64(signs.Version), 10),
-	}))
-	var found inputs
-	rows, err := s.conn.Query(ctx, query)
-	if err != nil {
-		return found, err
-	}
-	defer rows.Close() //nolint:errcheck // Err below has it
-	for rows.Next() {
-		var athlete, fingerprint string
-		if err := rows.Scan(&athlete, &fingerprint); err != nil {
-			return found, err
-		}
-		found.athletes = append(found.athletes, schema.AthleteID(athlete))
-		found.fingerprints = append(found.fingerprints, fingerprint)
-	}
-	return found, rows.Err()
+	return s.stale(ctx, athletes, signs.Version, query)
 }
 
 // makeSigns writes the days and warnings that differ from those that are there,
