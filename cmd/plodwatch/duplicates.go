@@ -204,11 +204,11 @@ func (h *localHost) choose(ctx context.Context, c analyze.DuplicateChoice) (int,
 	return h.analyzer.Choose(ctx, c)
 }
 
-func (h *localHost) settleCopies(ctx context.Context, athlete schema.AthleteID) error {
-	if h.analyzer == nil {
+func (p *pipeline) settleCopies(ctx context.Context, athlete schema.AthleteID) error {
+	if p.analyzer == nil {
 		return nil
 	}
-	_, err := h.analyzer.Settle(ctx, []schema.AthleteID{athlete})
+	_, err := p.analyzer.Settle(ctx, []schema.AthleteID{athlete})
 	return err
 }
 

@@ -134,7 +134,7 @@ func TestNATSRefusesWhatARoleMustNotDo(t *testing.T) {
 	p.signedAs(roleAdmin).do(exitOK, "migrate")
 	const v1, api = "plodwatch.v1.", "$JS.API."
 	everyone := []string{
-		v1 + "dead.other.1", v1 + "elsewhere", api + "STREAM.CREATE.MINE", api + "STREAM.UPDATE.EXPORTS", api + "STREAM.DELETE.EXPORTS",
+		v1 + "dead.other.1", v1 + "elsewhere", v1 + "leases.other", api + "STREAM.CREATE.MINE", api + "STREAM.UPDATE.EXPORTS", api + "STREAM.DELETE.EXPORTS",
 		api + "STREAM.PURGE.EXPORTS", api + "STREAM.PURGE.SAMPLES", api + "STREAM.MSG.GET.SAMPLES", api + "STREAM.MSG.DELETE.EXPORTS",
 		api + "STREAM.NAMES", api + "CONSUMER.CREATE.SAMPLES", api + "CONSUMER.DELETE.EXPORTS.worker", api + "DIRECT.GET.DEAD",
 		api + "STREAM.DELETE.OBJ_plodwatch-blobs", "$SYS.REQ.SERVER.PING",
@@ -143,16 +143,16 @@ func TestNATSRefusesWhatARoleMustNotDo(t *testing.T) {
 		roleGate: {
 			allowed: []string{v1 + "exports.a", v1 + "pulls.a", v1 + "events.probe.gate"},
 			publish: []string{
-				v1 + "samples.me.a", v1 + "outcomes.a", v1 + "events.analyzed.me", v1 + "dead.exports.a", v1 + "inbox.me",
+				v1 + "samples.me.a", v1 + "outcomes.a", v1 + "events.analyzed.me", v1 + "dead.exports.a", v1 + "inbox.me", v1 + "leases.reconcile",
 				api + "CONSUMER.MSG.NEXT.EXPORTS.worker", api + "CONSUMER.MSG.NEXT.SAMPLES.analyzer", api + "STREAM.INFO.SAMPLES",
 				"$JS.ACK.EXPORTS.worker.1.1.1.1.0", api + "STREAM.PURGE.OBJ_plodwatch-blobs", "_INBOX_worker.x",
 			},
 			subscribe: []string{v1 + "samples.>", v1 + "exports.>", ">", "_INBOX_worker.>", "_INBOX.>", "$JS.>"},
 		},
 		roleWorker: {
-			allowed: []string{v1 + "exports.a", v1 + "samples.me.a", v1 + "outcomes.a", v1 + "dead.exports.a", v1 + "events.probe.worker"},
+			allowed: []string{v1 + "exports.a", v1 + "samples.me.a", v1 + "outcomes.a", v1 + "dead.exports.a", v1 + "events.probe.worker", v1 + "leases.reconcile"},
 			publish: []string{
-				v1 + "pulls.a", v1 + "events.analyzed.me", v1 + "dead.samples.a", v1 + "inbox.me",
+				v1 + "pulls.a", v1 + "events.analyzed.me", v1 + "dead.samples.a", v1 + "inbox.me", api + "STREAM.MSG.GET.DEAD", api + "STREAM.MSG.DELETE.DEAD",
 				api + "CONSUMER.MSG.NEXT.SAMPLES.analyzer", api + "CONSUMER.MSG.NEXT.OUTCOMES.analyzer", "$JS.ACK.SAMPLES.analyzer.1.1.1.1.0",
 			},
 			subscribe: []string{v1 + "samples.>", v1 + "inbox.*", "_INBOX_gate.>", "_INBOX_analyzer.>", ">"},
@@ -160,7 +160,7 @@ func TestNATSRefusesWhatARoleMustNotDo(t *testing.T) {
 		roleAnalyzer: {
 			allowed: []string{v1 + "events.analyzed.me", v1 + "dead.samples.a", v1 + "dead.outcomes.a"},
 			publish: []string{
-				v1 + "exports.a", v1 + "samples.me.a", v1 + "outcomes.a", v1 + "pulls.a", v1 + "inbox.me", v1 + "dead.exports.a",
+				v1 + "exports.a", v1 + "samples.me.a", v1 + "outcomes.a", v1 + "pulls.a", v1 + "inbox.me", v1 + "dead.exports.a", v1 + "leases.reconcile",
 				api + "CONSUMER.MSG.NEXT.EXPORTS.worker", "$JS.ACK.EXPORTS.worker.1.1.1.1.0", "$O.plodwatch-blobs.C.x", "$KV.plodwatch-taken.x",
 				api + "DIRECT.GET.OBJ_plodwatch-blobs",
 			},

@@ -118,17 +118,17 @@ func (h *localHost) settle(ctx context.Context) error { return h.drain(ctx, nil)
 // drain waits until the messages that the queues hold now have left them, and
 // so have those that follow from them: archives in archives make jobs twice.
 // It calls left, if given, with the number of messages now and then.
-func (h *localHost) drain(ctx context.Context, left func(uint64)) error {
+func (p *pipeline) drain(ctx context.Context, left func(uint64)) error {
 	for _, name := range []string{streams.Exports, streams.Exports, streams.Exports, streams.Samples, streams.Outcomes} {
-		if err := h.drainOne(ctx, name, left); err != nil {
+		if err := p.drainOne(ctx, name, left); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (h *localHost) drainOne(ctx context.Context, name string, left func(uint64)) error {
-	stream, err := h.js.Stream(ctx, name)
+func (p *pipeline) drainOne(ctx context.Context, name string, left func(uint64)) error {
+	stream, err := p.js.Stream(ctx, name)
 	if err != nil {
 		return fmt.Errorf("look at stream %s: %w", name, err)
 	}
@@ -142,7 +142,7 @@ func (h *localHost) drainOne(ctx context.Context, name string, left func(uint64)
 		case err == nil && left != nil:
 			left(info.State.Msgs)
 		}
-		if err := h.stages.dead(); err != nil {
+		if err := p.stages.dead(); err != nil {
 			return err
 		}
 		if !pause(ctx, settlePoll) {

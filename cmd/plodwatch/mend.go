@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"time"
 
+	"plodwatch/analyze/store"
 	"plodwatch/ingest"
 	"plodwatch/schema"
 	"plodwatch/schema/reconcile"
@@ -17,28 +18,39 @@ import (
 
 // reconcile compares what is kept here, and with Fix brings back what can be.
 func (h *localHost) reconcile(ctx context.Context, opts reconcileOptions, say func(*reconcileEvent) error) error {
-	m := &mending{h: h, opts: opts, queued: map[schema.JobID]error{}}
-	m.progress = func(text string) { _ = say(&reconcileEvent{Progress: text}) } // whoever is gone sees nothing
-	if err := m.run(ctx); err != nil {
+	if h.js == nil || h.blobs == nil {
+		return fmt.Errorf("reconcile: plodwatch %s: %w", h.command, errNoQueues)
+	}
+	sum, err := h.mend(ctx, h.st, opts, say)
+	if err == nil && h.engine != nil && opts.Fix && opts.Wait && sum.Remain == 0 {
+		err = h.st.DropBroken(ctx)
+	}
+	if err != nil {
 		return fmt.Errorf("reconcile: %w", err)
-	}
-	for _, row := range m.rows {
-		if err := say(&reconcileEvent{Missing: row}); err != nil {
-			return err
-		}
-	}
-	sum := m.summary()
-	if h.engine != nil && opts.Fix && opts.Wait && sum.Remain == 0 {
-		if err := h.st.DropBroken(ctx); err != nil {
-			return fmt.Errorf("reconcile: %w", err)
-		}
 	}
 	return say(&reconcileEvent{Summary: sum})
 }
 
+// mend compares what is kept with the tables st, says what is missing, and with
+// Fix brings back what can be.
+func (p *pipeline) mend(ctx context.Context, st *store.Store, opts reconcileOptions, say func(*reconcileEvent) error) (*reconcileSummary, error) {
+	m := &mending{p: p, st: st, opts: opts, queued: map[schema.JobID]error{}}
+	m.progress = func(text string) { _ = say(&reconcileEvent{Progress: text}) } // whoever is gone sees nothing
+	if err := m.run(ctx); err != nil {
+		return nil, err
+	}
+	for _, row := range m.rows {
+		if err := say(&reconcileEvent{Missing: row}); err != nil {
+			return nil, err
+		}
+	}
+	return m.summary(), nil
+}
+
 // mending is one comparison and what is done about it.
 type mending struct {
-	h        *localHost
+	p        *pipeline
+	st       *store.Store
 	opts     reconcileOptions
 	progress func(string)
 
@@ -50,7 +62,7 @@ type mending struct {
 
 func (m *mending) run(ctx context.Context) error {
 	var err error
-	if m.src, err = m.h.newSources(ctx, m.opts, m.progress); err != nil {
+	if m.src, err = m.p.newSources(ctx, m.st, m.opts, m.progress); err != nil {
 		return err
 	}
 	m.found, err = reconcile.Compare(ctx, m.src, reconcile.Options{
@@ -148,7 +160,7 @@ func (m *mending) fixOne(ctx context.Context, f *reconcile.Finding) (done string
 		return "taken_from_folder", m.queue(ctx, f.Job)
 	case m.opts.Forget && (f.Remedy == reconcile.Forget || f.Kind == reconcile.Lost && f.Remedy == reconcile.NoRemedy):
 		// With its mark, the same file would be refused as taken before.
-		return "mark_forgotten", m.h.blobs.Unmark(f.Mark)
+		return "mark_forgotten", m.p.blobs.Unmark(f.Mark)
 	}
 	return "", nil
 }
@@ -159,17 +171,17 @@ func (m *mending) queue(ctx context.Context, job *schema.Job) error {
 	if err, done := m.queued[id]; done {
 		return err
 	}
-	_, err := m.h.requeue(ctx, *job)
+	_, err := m.p.requeue(ctx, *job)
 	m.queued[id] = err
 	return err
 }
 
 // requeue queues a stored job; while the queue or the disk takes nothing it
 // tries again, as long as an import would.
-func (h *localHost) requeue(ctx context.Context, job schema.Job) (waited bool, err error) {
+func (p *pipeline) requeue(ctx context.Context, job schema.Job) (waited bool, err error) {
 	var s stuck
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
-		waited, err = h.intake.Requeue(ctx, job)
+		waited, err = p.intake.Requeue(ctx, job)
 		if err == nil || !errors.Is(err, ingest.ErrNotNow) {
 			return waited, err
 		}
@@ -186,7 +198,7 @@ func (m *mending) takeFile(ctx context.Context, id schema.ExportID) error {
 		return fmt.Errorf("open file of the folder: %w", err)
 	}
 	defer file.Close()
-	got, _, _, err := m.h.blobs.Put(ctx, file)
+	got, _, _, err := m.p.blobs.Put(ctx, file)
 	if err != nil {
 		return fmt.Errorf("take file of the folder: %w", err)
 	}
@@ -201,7 +213,7 @@ func (m *mending) verify(ctx context.Context) error {
 	if len(m.queued) > 0 {
 		m.progress(fmt.Sprintf("waiting for %s exports to be decoded", count(len(m.queued))))
 		said := time.Now()
-		err := m.h.drain(ctx, func(left uint64) {
+		err := m.p.drain(ctx, func(left uint64) {
 			if time.Since(said) >= plainEvery {
 				said = time.Now()
 				m.progress(count(left) + " messages left")
@@ -253,7 +265,7 @@ func (m *mending) settleCopies(ctx context.Context) error {
 			continue
 		}
 		settled[r.Athlete] = true
-		if err := m.h.settleCopies(ctx, r.Athlete); err != nil {
+		if err := m.p.settleCopies(ctx, r.Athlete); err != nil {
 			return err
 		}
 	}
@@ -326,44 +338,5 @@ func (h *remoteHost) reconcile(ctx context.Context, opts reconcileOptions, say f
 		if err := say(&e); err != nil {
 			return err
 		}
-	}
-}
-
-// reconcileEvery is how often plodwatch up compares by itself.
-const reconcileEvery = 24 * time.Hour
-
-// startReconcile compares now and every day and brings back what can be.
-func (h *localHost) startReconcile(ctx context.Context) {
-	h.stages.start(ctx, stage{name: "reconcile", run: func(ctx context.Context) error {
-		for {
-			h.reconcileQuietly(ctx)
-			if !pause(ctx, reconcileEvery) {
-				return nil
-			}
-		}
-	}})
-}
-
-func (h *localHost) reconcileQuietly(ctx context.Context) {
-	var sum *reconcileSummary
-	queued := 0
-	err := h.reconcile(ctx, reconcileOptions{Fix: true, FolderAthlete: schema.DefaultAthlete}, func(e *reconcileEvent) error {
-		if e.Missing != nil && e.Missing.Done != "" {
-			queued++
-		}
-		if e.Summary != nil {
-			sum = e.Summary
-		}
-		return nil
-	})
-	switch {
-	case ctx.Err() != nil:
-	case err != nil:
-		h.app.log.WarnContext(ctx, "what is kept could not be compared", "error", err)
-	case sum.Remain > 0:
-		h.app.log.WarnContext(ctx, "something is missing; plodwatch reconcile says what", "missing", sum.Missing,
-			"queued_again", queued, "exports", sum.Exports, "originals", sum.Originals)
-	default:
-		h.app.log.InfoContext(ctx, "nothing is missing", "exports", sum.Exports, "originals", sum.Originals, "in_flight", sum.InFlight)
 	}
 }

@@ -34,6 +34,7 @@ type ingestCmd struct {
 	roleFlags
 	hookFlags
 	folderFlags
+	reconcileFlags
 
 	Listen  string `help:"Address for metrics and health." default:"127.0.0.1:8021" placeholder:"HOST:PORT"`
 	Workers int    `help:"Files that are decoded at the same time (default: as many as there are processors)." placeholder:"N"`
@@ -49,6 +50,9 @@ for the files (--data) with the gates, or keep them in NATS (--blobs nats). What
 another. With --folder it takes files from a watched folder, too (--after delete then needs
 --clickhouse); one folder has one process. With the --hook flags it downloads what signed
 messages to the gates ask for.
+
+With --clickhouse one of all that run compares what is kept, at its start and daily, and
+queues again what is missing (plodwatch reconcile); when it ends, another does.
 
 Streams are made by plodwatch migrate. plodwatch up has the workers built in.
 
@@ -72,11 +76,16 @@ func (c *ingestCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
+	if err := c.checkReconcile(); err != nil {
+		return err
+	}
 	if err := a.needNATS("workers of their own take jobs from it"); err != nil {
 		return err
 	}
 	r := &roleProcess{name: "ingest", role: roleWorker, listen: c.Listen, roleFlags: c.roleFlags}
-	r.start = func(ctx context.Context) ([]probe, error) { return r.startIngest(ctx, limits, cfg, watched, hook) }
+	r.start = func(ctx context.Context) ([]probe, error) {
+		return r.startIngest(ctx, limits, cfg, watched, hook, c.ReconcileEvery)
+	}
 	return r.run(ctx, a)
 }
 
@@ -90,8 +99,8 @@ func (c *ingestCmd) limits() (ingest.Config, jobs.Config, error) {
 	return limits, cfg, errors.Join(limits.Validate(), cfg.Validate())
 }
 
-func (r *roleProcess) startIngest(ctx context.Context, limits ingest.Config, cfg jobs.Config, watched folder.Config, hook *pull.HookConfig) ([]probe, error) {
-	names := append(r.app.blobStreams(), streams.Exports, streams.Samples, streams.Outcomes)
+func (r *roleProcess) startIngest(ctx context.Context, limits ingest.Config, cfg jobs.Config, watched folder.Config, hook *pull.HookConfig, every time.Duration) ([]probe, error) {
+	names := append(r.app.blobStreams(), streams.Exports, streams.Samples, streams.Outcomes, streams.Dead, streams.Leases)
 	if hook != nil {
 		names = append(names, streams.Pulls)
 	}
@@ -110,6 +119,9 @@ func (r *roleProcess) startIngest(ctx context.Context, limits ingest.Config, cfg
 	}
 	r.tables = newLazyStore(r.app, r.dir)
 	if err := r.startFolder(ctx, watched, queryableIn(r.tables.open)); err != nil {
+		return nil, err
+	}
+	if err := r.startReconcile(ctx, every); err != nil {
 		return nil, err
 	}
 	return []probe{r.blobsProbe(), r.natsProbe(r.role)}, nil

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"plodwatch/analyze/store"
@@ -17,7 +18,6 @@ import (
 	"plodwatch/schema"
 	"plodwatch/schema/reconcile"
 	"plodwatch/schema/streams"
-	"plodwatch/schema/wire"
 )
 
 // freshFor is how long an original may be there before somebody must have been
@@ -31,30 +31,29 @@ type folderFile struct {
 	job  schema.Job
 }
 
-// keptSources are the places of a data directory that are compared.
+// keptSources are the places that are compared.
 type keptSources struct {
-	h       *localHost
+	p       *pipeline
+	st      *store.Store
 	deep    bool
 	records *upload.Records
 	files   []folderFile
 	byID    map[schema.ExportID]*folderFile
+	listed  []schema.ExportID // of a bucket, which cannot list a part, ascending
 }
 
 // newSources reads the folder, if one is given; each file is read whole.
-func (h *localHost) newSources(ctx context.Context, opts reconcileOptions, say func(string)) (*keptSources, error) {
-	if h.js == nil || h.blobs == nil {
-		return nil, fmt.Errorf("plodwatch %s: %w", h.command, errNoQueues)
-	}
-	s := &keptSources{h: h, deep: opts.Deep, byID: map[schema.ExportID]*folderFile{}}
+func (p *pipeline) newSources(ctx context.Context, st *store.Store, opts reconcileOptions, say func(string)) (*keptSources, error) {
+	s := &keptSources{p: p, st: st, deep: opts.Deep, byID: map[schema.ExportID]*folderFile{}}
 	var err error
-	if s.records, err = upload.OpenRecords(filepath.Join(h.dir, "uploads")); err != nil {
+	if s.records, err = upload.OpenRecords(filepath.Join(p.dir, "uploads")); err != nil {
 		return nil, err
 	}
 	if opts.Folder == "" {
 		return s, nil
 	}
 	now := time.Now()
-	err = folder.Walk(ctx, []string{opts.Folder}, folder.WalkOptions{Exclude: []string{h.dir}}, func(f folder.File) error {
+	err = folder.Walk(ctx, []string{opts.Folder}, folder.WalkOptions{Exclude: []string{p.dir}}, func(f folder.File) error {
 		if f.Reason != schema.ReasonNone {
 			return nil
 		}
@@ -64,7 +63,7 @@ func (h *localHost) newSources(ctx context.Context, opts reconcileOptions, say f
 		}
 		id, size, err := hashFile(f)
 		if err != nil {
-			h.app.log.WarnContext(ctx, "a file of the folder cannot be read and is left out", "error", err)
+			p.app.log.WarnContext(ctx, "a file of the folder cannot be read and is left out", "error", err)
 			return nil
 		}
 		athlete, _ := folder.AthleteOf(rel, opts.FolderAthlete)
@@ -107,24 +106,32 @@ const (
 // Parts divides by the number of rows and originals, whichever is more; the
 // originals are counted by a sample.
 func (s *keptSources) Parts(ctx context.Context) ([]string, error) {
-	counts, err := s.h.st.Count(ctx)
+	counts, err := s.st.Count(ctx)
 	if err != nil {
 		return nil, err
 	}
+	if s.p.bucket != nil {
+		s.listed = s.listed[:0]
+		err := s.p.bucket.Walk(ctx, func(id schema.ExportID) error { s.listed = append(s.listed, id); return nil })
+		return partsOf(max(counts.Exports, uint64(len(s.listed)))), err
+	}
 	sample := uint64(0)
 	for _, shard := range []string{"00", "55", "aa", "ff"} {
-		if err := s.h.blobs.WalkPart(ctx, shard, func(schema.ExportID) error { sample++; return nil }); err != nil {
+		if err := s.p.blobs.WalkPart(ctx, shard, func(schema.ExportID) error { sample++; return nil }); err != nil {
 			return nil, err
 		}
 	}
-	n := max(counts.Exports, sample*64)
+	return partsOf(max(counts.Exports, sample*64)), nil
+}
+
+func partsOf(n uint64) []string {
 	switch {
 	case n <= wholeUpTo:
-		return []string{""}, nil
+		return []string{""}
 	case n <= sixteenUpTo:
-		return hexNumbers(16, "%x"), nil
+		return hexNumbers(16, "%x")
 	}
-	return hexNumbers(256, "%02x"), nil
+	return hexNumbers(256, "%02x")
 }
 
 func hexNumbers(n int, format string) []string {
@@ -137,12 +144,26 @@ func hexNumbers(n int, format string) []string {
 
 // Blobs yields the stored originals.
 func (s *keptSources) Blobs(ctx context.Context, part string, yield func(schema.ExportID) error) error {
-	return s.h.blobs.WalkPart(ctx, part, yield)
+	if s.p.bucket == nil {
+		return s.p.blobs.WalkPart(ctx, part, yield)
+	}
+	for _, id := range s.listed {
+		if !strings.HasPrefix(id.String(), part) {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("go through the originals: %w", err)
+		}
+		if err := yield(id); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Blob looks at one original.
 func (s *keptSources) Blob(ctx context.Context, id schema.ExportID) (*reconcile.BlobInfo, error) {
-	size, at, err := s.h.blobs.Stat(ctx, id)
+	size, at, err := s.p.blobs.Stat(ctx, id)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil //nolint:nilnil // there is none, and that is no fault
 	}
@@ -154,7 +175,7 @@ func (s *keptSources) Blob(ctx context.Context, id schema.ExportID) (*reconcile.
 
 // Intact reads an original.
 func (s *keptSources) Intact(ctx context.Context, id schema.ExportID) (bool, error) {
-	err := s.h.blobs.Verify(ctx, id)
+	err := s.p.blobs.Verify(ctx, id)
 	switch {
 	case errors.Is(err, blobs.ErrCorrupt):
 		return false, nil
@@ -170,14 +191,14 @@ func rowOfLedger(r *store.LedgerRow) *reconcile.Row {
 
 // Rows yields the rows of exports.
 func (s *keptSources) Rows(ctx context.Context, part string, yield func(*reconcile.Row) error) error {
-	return s.h.st.Ledger(ctx, store.LedgerFilter{Prefix: part}, func(r *store.LedgerRow) error { return yield(rowOfLedger(r)) })
+	return s.st.Ledger(ctx, store.LedgerFilter{Prefix: part}, func(r *store.LedgerRow) error { return yield(rowOfLedger(r)) })
 }
 
 // Row returns one row of exports.
 func (s *keptSources) Row(ctx context.Context, athlete schema.AthleteID, id schema.ExportID) (*reconcile.Row, error) {
 	var found *reconcile.Row
 	filter := store.LedgerFilter{Athlete: athlete, Exports: []schema.ExportID{id}}
-	err := s.h.st.Ledger(ctx, filter, func(r *store.LedgerRow) error {
+	err := s.st.Ledger(ctx, filter, func(r *store.LedgerRow) error {
 		found = rowOfLedger(r)
 		return nil
 	})
@@ -186,7 +207,7 @@ func (s *keptSources) Row(ctx context.Context, athlete schema.AthleteID, id sche
 
 // Shorts yields the sessions that lack samples.
 func (s *keptSources) Shorts(ctx context.Context, yield func(*reconcile.Short) error) error {
-	return s.h.st.Short(ctx, s.deep, func(short *store.ShortSession) error {
+	return s.st.Short(ctx, s.deep, func(short *store.ShortSession) error {
 		return yield(&reconcile.Short{
 			Job:     schema.Job{Athlete: short.Athlete, Export: short.Export, Source: schema.SourceImport, ReceivedMs: short.ReceivedMs},
 			Session: short.ID, Have: short.Have, Want: short.Want,
@@ -196,12 +217,12 @@ func (s *keptSources) Shorts(ctx context.Context, yield func(*reconcile.Short) e
 
 // Marks yields what is marked as taken.
 func (s *keptSources) Marks(ctx context.Context, yield func(schema.JobID) error) error {
-	return s.h.blobs.Marks(ctx, yield)
+	return s.p.blobs.Marks(ctx, yield)
 }
 
 // Marked reads a mark.
 func (s *keptSources) Marked(id schema.JobID) (*schema.Job, error) {
-	job, err := s.h.blobs.Marked(id)
+	job, err := s.p.blobs.Marked(id)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil //nolint:nilnil // there is none, and that is no fault
 	}
@@ -227,7 +248,7 @@ func (s *keptSources) Files(_ context.Context, yield func(schema.Job) error) err
 
 // Waiting looks into the queues, and at what was set aside.
 func (s *keptSources) Waiting(ctx context.Context) (queued, aside *reconcile.Waiting, err error) {
-	q, err := streams.LookQueued(ctx, s.h.js)
+	q, err := streams.LookQueued(ctx, s.p.js)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -235,19 +256,13 @@ func (s *keptSources) Waiting(ctx context.Context) (queued, aside *reconcile.Wai
 	for id := range q.Outcomes {
 		queued.Jobs[id] = true
 	}
-	codec, err := wire.NewCodec()
+	d, err := streams.LookSetAside(ctx, s.p.js)
 	if err != nil {
 		return nil, nil, err
 	}
-	aside = &reconcile.Waiting{Jobs: map[schema.JobID]bool{}, Sessions: map[schema.SessionID]bool{}}
-	err = streams.DeadLetters(ctx, s.h.js, func(l *streams.DeadLetter) error {
-		switch row := deadRowOf(l, codec); {
-		case row.SessionID != nil:
-			aside.Sessions[*row.SessionID] = true
-		case row.ExportID != nil:
-			aside.Jobs[schema.JobIDOf(row.Athlete, *row.ExportID)] = true
-		}
-		return nil
-	})
-	return queued, aside, err
+	aside = &reconcile.Waiting{Jobs: d.Jobs, Sessions: d.Sessions}
+	for id := range d.Outcomes {
+		aside.Jobs[id] = true
+	}
+	return queued, aside, nil
 }

@@ -18,6 +18,7 @@ type upCmd struct {
 	gateFlags
 	hookFlags
 	folderFlags
+	reconcileFlags
 
 	Listen  string        `help:"Address for uploads, metrics and health." default:"127.0.0.1:8020" placeholder:"HOST:PORT"`
 	Athlete string        `help:"Whose files lie in the folder itself." default:"me" placeholder:"ID"`
@@ -50,7 +51,7 @@ func (c *upCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	if err := a.checkListen(c.Listen); err != nil {
+	if err := errors.Join(a.checkListen(c.Listen), c.checkReconcile()); err != nil {
 		return err
 	}
 	if c.CheckConfig {
@@ -99,7 +100,7 @@ func (c *upCmd) Run(ctx context.Context, a *app) error {
 	if err := local.startFolder(ctx, cfg, queryableIn(local.tables)); err != nil {
 		return errors.Join(err, h.close(second))
 	}
-	local.startReconcile(ctx)
+	local.startReconcile(ctx, c.ReconcileEvery)
 	fmt.Fprintf(a.stderr, "plodwatch is up: data in %s, %s, %s://%s\n", local.dir, c.watching(), c.scheme(), listener.Addr())
 	failed := local.stages.wait(first)
 	stopping.Store(true)

@@ -36,11 +36,18 @@ type Layout struct {
 	// before it hands the message to another.
 	WorkerAckWait   time.Duration `yaml:"worker_ack_wait"`
 	AnalyzerAckWait time.Duration `yaml:"analyzer_ack_wait"`
+
+	// How long a lease lasts that is not renewed, at least a second: so long
+	// nobody does what its holder did when that is lost.
+	LeaseLasts time.Duration `yaml:"lease_lasts"`
 }
+
+// leasesBytes is the most that leases take; each is a message without data.
+const leasesBytes = 1 << 20
 
 // DefaultLayout returns the layout for a single server: 64 MiB of files to
 // download, 256 MiB of jobs, 2 GiB of sessions, 256 MiB of outcomes, 64 MiB of
-// events, 512 MiB set aside.
+// events, 512 MiB set aside; a lease lasts a minute.
 func DefaultLayout() Layout {
 	return Layout{
 		Replicas:        1,
@@ -52,6 +59,7 @@ func DefaultLayout() Layout {
 		DeadBytes:       512 << 20,
 		WorkerAckWait:   30 * time.Second,
 		AnalyzerAckWait: time.Minute,
+		LeaseLasts:      time.Minute,
 	}
 }
 
@@ -82,12 +90,15 @@ func (l Layout) Validate() error {
 	if l.AnalyzerAckWait <= 0 {
 		faults = append(faults, fmt.Errorf("analyzer_ack_wait: %s is not positive", l.AnalyzerAckWait))
 	}
+	if l.LeaseLasts < time.Second {
+		faults = append(faults, fmt.Errorf("lease_lasts: %s is shorter than a second", l.LeaseLasts))
+	}
 	return errors.Join(faults...)
 }
 
 // TotalBytes is what all streams together may keep on one server.
 func (l Layout) TotalBytes() int64 {
-	return l.PullsBytes + l.ExportsBytes + l.SamplesBytes + l.OutcomesBytes + l.EventsBytes + l.DeadBytes
+	return l.PullsBytes + l.ExportsBytes + l.SamplesBytes + l.OutcomesBytes + l.EventsBytes + l.DeadBytes + leasesBytes
 }
 
 // Streams returns the configurations of all streams.
@@ -122,6 +133,19 @@ func (l Layout) Streams() []jetstream.StreamConfig {
 			Storage:     jetstream.FileStorage,
 			Replicas:    l.Replicas,
 			AllowDirect: true,
+		},
+		{
+			Name:              Leases,
+			Description:       "who does alone what several could do",
+			Subjects:          []string{root + "leases.*"},
+			Retention:         jetstream.LimitsPolicy,
+			Discard:           jetstream.DiscardOld,
+			MaxMsgsPerSubject: 1,
+			MaxBytes:          leasesBytes,
+			MaxAge:            l.LeaseLasts,
+			Duplicates:        l.LeaseLasts,
+			Storage:           jetstream.FileStorage,
+			Replicas:          l.Replicas,
 		},
 	}
 }

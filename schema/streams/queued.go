@@ -43,6 +43,30 @@ func LookQueued(ctx context.Context, js jetstream.JetStream) (*Queued, error) {
 	return w, nil
 }
 
+// LookSetAside lists what was set aside, by the subjects alone: nothing of the
+// messages is read.
+func LookSetAside(ctx context.Context, js jetstream.JetStream) (*Queued, error) {
+	q := &Queued{
+		Jobs: map[schema.JobID]bool{}, Outcomes: map[schema.JobID]bool{}, Sessions: map[schema.SessionID]bool{},
+	}
+	subjects, err := subjectsOf(ctx, js, Dead)
+	if err != nil {
+		return nil, err
+	}
+	for subject := range subjects {
+		stage, id := stageAndID(strings.Replace(subject, root+"dead.", root, 1))
+		switch stage {
+		case "exports":
+			addID(q.Jobs, id, schema.ParseJobID)
+		case "outcomes":
+			addID(q.Outcomes, id, schema.ParseJobID)
+		case "samples":
+			addID(q.Sessions, id, schema.ParseSessionID)
+		}
+	}
+	return q, nil
+}
+
 // subjectsOf returns the subjects of the messages in a stream.
 func subjectsOf(ctx context.Context, js jetstream.JetStream, name string) (map[string]uint64, error) {
 	stream, err := js.Stream(ctx, name)

@@ -22,6 +22,7 @@ const (
 	Outcomes = "OUTCOMES" // what became of exports, for the analyzers
 	Events   = "EVENTS"   // for listeners outside; kept 7 days
 	Dead     = "DEAD"     // messages set aside; kept 90 days
+	Leases   = "LEASES"   // who does alone what several could do
 )
 
 // Names of the durable consumers of the work queues.
