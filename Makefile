@@ -18,6 +18,10 @@ build:
 	@mkdir -p bin
 	$(GO) build -ldflags "-X main.version=$$(git describe --tags --always --dirty 2>/dev/null || echo dev)" -o bin/plodwatch ./cmd/plodwatch
 
+## man: the manual page, bin/plodwatch.1
+man: build
+	@bin/plodwatch man > bin/plodwatch.1 && echo "man -l bin/plodwatch.1"
+
 ## libchdb: install the embedded ClickHouse engine into the user's cache (once for all checkouts)
 libchdb: build
 	@bin/plodwatch engine install
@@ -78,4 +82,4 @@ generate:
 clean:
 	rm -rf bin $(DATA) demo-season
 
-.PHONY: help build libchdb demo demo-season test race chaos lint bench fuzz golden generate clean
+.PHONY: help build man libchdb demo demo-season test race chaos lint bench fuzz golden generate clean

@@ -14,14 +14,14 @@ import (
 // athleteCmd shows and changes what is known about athletes.
 type athleteCmd struct {
 	Set  athleteSetCmd  `cmd:"" help:"Set facts that hold from a day on; re-analyses the sessions they cover."`
-	Show athleteShowCmd `cmd:"" help:"Show an athlete's settings by date."`
-	List athleteListCmd `cmd:"" help:"List athletes with sessions or settings."`
+	Show athleteShowCmd `cmd:"" help:"Show an athlete's settings by date." example:"plodwatch athlete show me"`
+	List athleteListCmd `cmd:"" help:"List athletes with sessions or settings." example:"plodwatch athlete list"`
 
 	Delete athleteDeleteCmd `cmd:"" help:"Take everything of an athlete away for good, and search for what is left."`
 }
 
 type athleteSetCmd struct {
-	ID string `arg:"" help:"The athlete."`
+	ID string `arg:"" help:"The athlete." complete:"athlete"`
 	settingsFlags
 	TimeZone string   `name:"time-zone" help:"IANA time zone for sessions whose file has no offset, for example Europe/Oslo." placeholder:"ZONE"`
 	From     string   `help:"First local day the facts hold for; default: from the very beginning." placeholder:"YYYY-MM-DD"`
@@ -167,7 +167,7 @@ func describe(s *schema.Settings) string {
 }
 
 type athleteShowCmd struct {
-	ID   string `arg:"" help:"The athlete."`
+	ID   string `arg:"" help:"The athlete." complete:"athlete"`
 	JSON bool   `help:"Print one JSON object for each dated settings."`
 }
 

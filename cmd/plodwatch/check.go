@@ -17,7 +17,7 @@ import (
 
 // checkCmd decodes files and shows what they hold; nothing is stored.
 type checkCmd struct {
-	Files []string `arg:"" help:"Files, folders or archives."`
+	Files []string `arg:"" help:"Files, folders or archives." complete:"file"`
 	settingsFlags
 	JSON bool `help:"Print one JSON object a file."`
 }

@@ -16,8 +16,8 @@ import (
 
 // deleteCmd takes exports away.
 type deleteCmd struct {
-	IDs     []string `arg:"" name:"id" help:"Exports or sessions, by their ids or beginnings of them."`
-	Athlete string   `help:"Only exports of this athlete." placeholder:"ID"`
+	IDs     []string `arg:"" name:"id" help:"Exports or sessions, by their ids or beginnings of them." complete:"session"`
+	Athlete string   `help:"Only exports of this athlete." placeholder:"ID" complete:"athlete"`
 	Yes     bool     `help:"Do not ask."`
 	JSON    bool     `help:"Print one JSON object for each athlete."`
 }
@@ -131,7 +131,7 @@ func byAthlete(found []store.Taken) []eraseOptions {
 
 // athleteDeleteCmd takes an athlete away.
 type athleteDeleteCmd struct {
-	ID   string `arg:"" help:"The athlete."`
+	ID   string `arg:"" help:"The athlete." complete:"athlete"`
 	Yes  bool   `help:"Do not ask."`
 	JSON bool   `help:"Print JSON."`
 }

@@ -139,7 +139,7 @@ func sayTable[T any](a *app, t *diary.Table[T], what string, asJSON bool) error 
 
 // rangeFlags choose rows by athlete and day.
 type rangeFlags struct {
-	Athlete string `help:"Only this athlete." placeholder:"ID"`
+	Athlete string `help:"Only this athlete." placeholder:"ID" complete:"athlete"`
 	From    string `help:"From this local day on." placeholder:"YYYY-MM-DD"`
 	To      string `help:"Up to this local day." placeholder:"YYYY-MM-DD"`
 	Limit   int    `help:"Only the latest so many; 0 = all." default:"50"`

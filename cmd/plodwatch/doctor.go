@@ -102,13 +102,16 @@ func (d *doctor) print() error {
 		}
 	}
 	if !d.JSON {
-		t := newTable(d.app.stdout, "", "check", "finding")
+		t, coloured := newTable(d.app.stdout, "", "check", "finding"), d.app.colours()
 		for _, f := range d.all {
 			says := f.Says
 			if f.Do != "" {
 				says += "; " + f.Do
 			}
 			t.row(string(f.Verdict), f.Check, says)
+			if coloured {
+				t.first(f.Verdict.colour(), string(f.Verdict))
+			}
 		}
 		if err := t.flush(); err != nil {
 			return err

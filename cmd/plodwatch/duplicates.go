@@ -18,13 +18,13 @@ import (
 // duplicatesCmd shows and decides which sessions are copies of others.
 type duplicatesCmd struct {
 	List duplicatesListCmd `cmd:"" default:"withargs" help:"List the sessions that do not count, and why."`
-	Keep duplicatesKeepCmd `cmd:"" help:"Have a session count, whatever it looks like."`
-	Drop duplicatesDropCmd `cmd:"" help:"Have a session not count."`
-	Auto duplicatesAutoCmd `cmd:"" help:"Take back what was said of a session: the rules decide again."`
+	Keep duplicatesKeepCmd `cmd:"" help:"Have a session count, whatever it looks like." example:"plodwatch duplicates keep b5d809a0"`
+	Drop duplicatesDropCmd `cmd:"" help:"Have a session not count." example:"plodwatch duplicates drop b5d809a0 --of ddbbdd3e"`
+	Auto duplicatesAutoCmd `cmd:"" help:"Take back what was said of a session: the rules decide again." example:"plodwatch duplicates auto b5d809a0"`
 }
 
 type duplicatesListCmd struct {
-	Athlete string `help:"Only this athlete." placeholder:"ID"`
+	Athlete string `help:"Only this athlete." placeholder:"ID" complete:"athlete"`
 	JSON    bool   `help:"Print JSON lines."`
 }
 
@@ -38,8 +38,8 @@ again.
 
 Examples:
   plodwatch duplicates
-  plodwatch duplicates keep 3f2a9c01       both were real
-  plodwatch duplicates drop 3f2a9c01       this one does not count
+  plodwatch duplicates keep 3f2a9c01       # both were real
+  plodwatch duplicates drop 3f2a9c01       # this one does not count
   plodwatch query 'SELECT reason, count() FROM duplicates GROUP BY reason'`
 }
 
@@ -103,7 +103,7 @@ func duplicateReason(r string) string {
 }
 
 type duplicatesKeepCmd struct {
-	Session string `arg:"" help:"The session's id, or its beginning."`
+	Session string `arg:"" help:"The session's id, or its beginning." complete:"session"`
 }
 
 // Run has the session count.
@@ -112,8 +112,8 @@ func (c *duplicatesKeepCmd) Run(ctx context.Context, a *app) error {
 }
 
 type duplicatesDropCmd struct {
-	Session string `arg:"" help:"The session's id, or its beginning."`
-	Of      string `help:"It is a copy of this session." placeholder:"ID"`
+	Session string `arg:"" help:"The session's id, or its beginning." complete:"session"`
+	Of      string `help:"It is a copy of this session." placeholder:"ID" complete:"session"`
 }
 
 // Run has the session not count.
@@ -122,7 +122,7 @@ func (c *duplicatesDropCmd) Run(ctx context.Context, a *app) error {
 }
 
 type duplicatesAutoCmd struct {
-	Session string `arg:"" help:"The session's id, or its beginning."`
+	Session string `arg:"" help:"The session's id, or its beginning." complete:"session"`
 }
 
 // Run has the rules decide again.

@@ -13,7 +13,7 @@ import (
 
 // explainCmd says how a session's figures came about.
 type explainCmd struct {
-	ID   string `arg:"" help:"The session's id, or its beginning."`
+	ID   string `arg:"" help:"The session's id, or its beginning." complete:"session"`
 	JSON bool   `help:"Print JSON."`
 }
 

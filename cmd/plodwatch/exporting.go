@@ -20,7 +20,7 @@ type exportCmd struct {
 	Dir     string `arg:"" help:"An empty or new folder." type:"path"`
 	Parquet bool   `help:"Write Parquet files." xor:"format" required:""`
 	CSV     bool   `name:"csv" help:"Write CSV files with a header." xor:"format" required:""`
-	Athlete string `help:"Only this athlete." placeholder:"ID"`
+	Athlete string `help:"Only this athlete." placeholder:"ID" complete:"athlete"`
 	JSON    bool   `help:"Print one JSON object a file."`
 }
 

@@ -151,7 +151,7 @@ type gateCmd struct {
 	hookFlags
 
 	Listen  string        `help:"Address for uploads, metrics and health." default:"127.0.0.1:8020" placeholder:"HOST:PORT"`
-	Athlete string        `help:"Whose files come without a token, from this machine." default:"me" placeholder:"ID"`
+	Athlete string        `help:"Whose files come without a token, from this machine." default:"me" placeholder:"ID" complete:"athlete"`
 	Grace   time.Duration `help:"How long uploads under way may go on when stopping." default:"30s"`
 
 	CheckConfig bool `name:"check-config" help:"Check flags, environment and settings file, and end."`

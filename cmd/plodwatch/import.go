@@ -21,8 +21,8 @@ import (
 
 // importCmd takes files in and waits until they are analyzed.
 type importCmd struct {
-	Paths   []string `arg:"" help:"Files, folders and archives; folders at any depth."`
-	Athlete string   `help:"Whose files these are." default:"me" placeholder:"ID"`
+	Paths   []string `arg:"" help:"Files, folders and archives; folders at any depth." complete:"file"`
+	Athlete string   `help:"Whose files these are." default:"me" placeholder:"ID" complete:"athlete"`
 	JSON    bool     `help:"Print the result as JSON."`
 }
 

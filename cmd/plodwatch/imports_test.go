@@ -75,6 +75,8 @@ var homes = map[string][]string{
 	"github.com/schollz/progressbar/v3":      {"cmd/plodwatch"},
 	"go.yaml.in/yaml/v3":                     {"cmd/plodwatch"},
 	"github.com/getkin/kin-openapi":          {}, // tests of ingest/upload only
+	"mvdan.cc/sh/v3":                         {}, // tests of cmd/plodwatch only
+	"github.com/creack/pty":                  {}, // tests of cmd/plodwatch only
 }
 
 // TestImportsPointOneWay reads the imports of every package of the module.

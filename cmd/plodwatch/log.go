@@ -18,11 +18,11 @@ type logCmd struct {
 	Add    logAddCmd    `cmd:"" help:"Write down how an athlete is on a day."`
 	Import logImportCmd `cmd:"" help:"Take in a table with a day a line."`
 	List   logListCmd   `cmd:"" help:"Show the log beside its baselines."`
-	Remove logRemoveCmd `cmd:"" help:"Take back what was written for a day."`
+	Remove logRemoveCmd `cmd:"" help:"Take back what was written for a day." example:"plodwatch log remove me 2026-03-01"`
 }
 
 type logAddCmd struct {
-	Athlete   string   `arg:"" help:"The athlete."`
+	Athlete   string   `arg:"" help:"The athlete." complete:"athlete"`
 	Date      string   `help:"Local day; default: today." placeholder:"YYYY-MM-DD"`
 	RestingHR *float64 `name:"resting-hr" help:"Resting heart rate, bpm." placeholder:"BPM"`
 	HRV       *float64 `name:"hrv" help:"Heart rate variability as the device gives it, ms." placeholder:"MS"`
@@ -83,8 +83,8 @@ func (c *logAddCmd) Run(ctx context.Context, a *app) error {
 }
 
 type logImportCmd struct {
-	File    string `arg:"" name:"csv" help:"Table with a header, separated by commas, semicolons or tabs; - reads standard input."`
-	Athlete string `help:"Whose log it is, for lines without an athlete." default:"me" placeholder:"ID"`
+	File    string `arg:"" name:"csv" help:"Table with a header, separated by commas, semicolons or tabs; - reads standard input." complete:"file"`
+	Athlete string `help:"Whose log it is, for lines without an athlete." default:"me" placeholder:"ID" complete:"athlete"`
 	JSON    bool   `help:"Print JSON."`
 }
 
@@ -93,7 +93,7 @@ func (c *logImportCmd) Help() string {
 	return `Columns: date, and any of resting_hr, hrv, sleep_h, energy, note, athlete. A line that
 cannot be understood is reported with its number and left out; then the exit code is 2.
 
-Example:
+Examples:
   printf 'date,resting_hr,energy\n2026-03-01,52,🙂\n2026-03-02,55,tired\n' | plodwatch log import -`
 }
 
@@ -197,7 +197,7 @@ func change(v *float64, adverse *bool) string {
 }
 
 type logRemoveCmd struct {
-	Athlete string `arg:"" help:"The athlete."`
+	Athlete string `arg:"" help:"The athlete." complete:"athlete"`
 	Date    string `arg:"" help:"Local day, YYYY-MM-DD."`
 	JSON    bool   `help:"Print JSON."`
 }

@@ -39,6 +39,7 @@ type globals struct {
 	blobsFlags
 	ClickHouse string `name:"clickhouse" help:"URL of an external ClickHouse (clickhouse://, http:// or https://); default: ClickHouse in this process." placeholder:"URL"`
 	Cluster    string `name:"clickhouse-cluster" help:"Name of the ClickHouse cluster that --clickhouse is a server of, by its remote_servers; tables are made on all of it." placeholder:"NAME"`
+	NoColor    bool   `name:"no-color" help:"Print no colours on a terminal; NO_COLOR and TERM=dumb say the same."`
 	LogLevel   string `help:"Least level that is logged: debug, info, warn, error." enum:"debug,info,warn,error" default:"warn"`
 	LogFormat  string `help:"Form of the log: text or json." enum:"text,json" default:"text"`
 }
@@ -55,7 +56,7 @@ type cli struct {
 	Push        pushCmd        `cmd:"" help:"Hand files to a running plodwatch, by NATS or here, and print the receipts."`
 	Check       checkCmd       `cmd:"" help:"Show what files hold and their intensity; stores nothing."`
 	Sessions    sessionsCmd    `cmd:"" help:"List sessions with their intensity."`
-	Session     sessionCmd     `cmd:"" help:"Show one session."`
+	Session     sessionCmd     `cmd:"" help:"Show one session." example:"plodwatch session 3f2a9c01"`
 	Duplicates  duplicatesCmd  `cmd:"" help:"Show and decide which sessions are the same activity from several files."`
 	Explain     explainCmd     `cmd:"" help:"Say how a session's figures and verdict came about."`
 	Report      reportCmd      `cmd:"" help:"Show an athlete's weeks: intensity, load, easy days, warnings; as text or as a page."`
@@ -74,13 +75,28 @@ type cli struct {
 	Export      exportCmd      `cmd:"" help:"Write what people ask for as Parquet or CSV files."`
 	Delete      deleteCmd      `cmd:"" help:"Take exports with their sessions away for good."`
 	Dead        deadCmd        `cmd:"" help:"List, retry and drop messages that were set aside."`
-	Migrate     migrateCmd     `cmd:"" help:"Create or bring up to date the tables and streams."`
+	Migrate     migrateCmd     `cmd:"" help:"Create or bring up to date the tables and streams." example:"plodwatch migrate --nats nats://10.0.0.5:4222 --blobs nats"`
 	Engine      engineCmd      `cmd:"" help:"Install or look at the embedded ClickHouse engine."`
 	Doctor      doctorCmd      `cmd:"" help:"Look for what is wrong with the set-up, and say what to do."`
-	Healthcheck healthcheckCmd `cmd:"" help:"Ask a running plodwatch whether it is ready; for containers."`
-	Version     versionCmd     `cmd:"" help:"Print the version."`
-	Help        helpCmd        `cmd:"" help:"Show help for plodwatch or one command."`
+	Healthcheck healthcheckCmd `cmd:"" help:"Ask a running plodwatch whether it is ready; for containers." example:"plodwatch healthcheck --listen 127.0.0.1:8020"`
+	Completion  completionCmd  `cmd:"" help:"Print the code that has a shell complete plodwatch's words."`
+	Man         manCmd         `cmd:"" help:"Print the manual page."`
+	Version     versionCmd     `cmd:"" help:"Print the version." example:"plodwatch version --json"`
+	Help        helpCmd        `cmd:"" help:"Show help for plodwatch or one command." example:"plodwatch help athlete set"`
+	Complete    completeCmd    `cmd:"" name:"__complete" hidden:"" help:"Complete a word; for the shells." example:"plodwatch __complete -- sessions --sp"`
 }
+
+// overview is what the help says of all commands.
+const overview = `Each setting comes from its flag, else from its variable in the environment (PLODWATCH_ and
+the flag's name: PLODWATCH_CLICKHOUSE), else from the settings file.
+
+Exit codes: 0 done; 1 not done: wrong usage, or the environment is not fit, and the message
+says what to do next; 2 done, but not with everything: what is missing, left over or was
+refused is named. doctor ends with 1 when a check fails, healthcheck when the asked is not ready.
+
+Examples:
+  plodwatch import ~/garmin-export.zip
+  plodwatch up --folder ~/watch`
 
 func main() {
 	os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
@@ -104,7 +120,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exit
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "plodwatch: %v\nSee plodwatch --help.\n", err)
+		fmt.Fprintf(stderr, "plodwatch: %v\nSee %s --help.\n", err, commandOf(err))
 		return exitUsage
 	}
 	a := &app{globals: c.globals, stdout: stdout, stderr: stderr, kong: parser, helpShown: func() bool { return exit >= 0 }}
@@ -115,7 +131,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 // newParser returns the parser of the command line, which fills c.
 func newParser(c *cli, stdout, stderr io.Writer, exit func(code int)) (*kong.Kong, error) {
-	return kong.New(c, append(argumentMappers(),
+	k, err := kong.New(c, append(argumentMappers(),
 		kong.Name("plodwatch"),
 		kong.Description("Watch files in, answers about training intensity out."),
 		kong.UsageOnError(),
@@ -125,6 +141,31 @@ func newParser(c *cli, stdout, stderr io.Writer, exit func(code int)) (*kong.Kon
 		kong.DefaultEnvars("PLODWATCH"),
 		kong.Configuration(yamlSettings, defaultConfigFile()...),
 	)...)
+	if err == nil {
+		k.Model.Detail = overview
+		addExamples(k.Model.Node)
+	}
+	return k, err
+}
+
+// addExamples gives commands the example of their tag.
+func addExamples(n *kong.Node) {
+	if example := n.Tag.Get("example"); example != "" {
+		n.Detail = strings.TrimSpace(n.Detail + "\n\nExamples:\n  " + example)
+	}
+	for _, child := range n.Children {
+		addExamples(child)
+	}
+}
+
+// commandOf names the command whose arguments were wrong, as far as it was
+// understood.
+func commandOf(err error) string {
+	var wrong *kong.ParseError
+	if !errors.As(err, &wrong) || wrong.Context == nil || wrong.Context.Selected() == nil {
+		return "plodwatch"
+	}
+	return wrong.Context.Selected().FullPath()
 }
 
 // commentsAreNoFlags keeps a query that begins with an SQL comment ("-- ...")

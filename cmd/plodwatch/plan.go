@@ -13,19 +13,19 @@ import (
 
 // planCmd keeps what days were planned to be.
 type planCmd struct {
-	Easy     planEasyCmd     `cmd:"" help:"Plan days as easy."`
-	Moderate planModerateCmd `cmd:"" help:"Plan days as moderate."`
-	Hard     planHardCmd     `cmd:"" help:"Plan days as hard."`
-	Race     planRaceCmd     `cmd:"" help:"Plan days as races."`
-	Rest     planRestCmd     `cmd:"" help:"Plan days as rest."`
-	Clear    planClearCmd    `cmd:"" help:"Take plans back."`
+	Easy     planEasyCmd     `cmd:"" help:"Plan days as easy." example:"plodwatch plan easy me 2026-03-02 2026-03-04"`
+	Moderate planModerateCmd `cmd:"" help:"Plan days as moderate." example:"plodwatch plan moderate me 2026-03-05"`
+	Hard     planHardCmd     `cmd:"" help:"Plan days as hard." example:"plodwatch plan hard me 2026-03-06"`
+	Race     planRaceCmd     `cmd:"" help:"Plan days as races." example:"plodwatch plan race me 2026-04-19"`
+	Rest     planRestCmd     `cmd:"" help:"Plan days as rest." example:"plodwatch plan rest me 2026-03-07"`
+	Clear    planClearCmd    `cmd:"" help:"Take plans back." example:"plodwatch plan clear me 2026-03-01"`
 	Import   planImportCmd   `cmd:"" help:"Take in a table of plans."`
-	List     planListCmd     `cmd:"" help:"Show plans."`
+	List     planListCmd     `cmd:"" help:"Show plans." example:"plodwatch plan list --athlete me"`
 }
 
 // planDays is what all commands that plan days have.
 type planDays struct {
-	Athlete string   `arg:"" help:"The athlete."`
+	Athlete string   `arg:"" help:"The athlete." complete:"athlete"`
 	Dates   []string `arg:"" name:"date" help:"Local days, YYYY-MM-DD."`
 	JSON    bool     `help:"Print JSON."`
 }
@@ -33,11 +33,7 @@ type planDays struct {
 // Help says more than fits a line.
 func (c *planDays) Help() string {
 	return `A session on a day planned as easy that was not easy is an easy-day violation. Days without
-a plan are judged by what the sessions look like.
-
-Examples:
-  plodwatch plan easy me 2026-03-02 2026-03-04
-  plodwatch query 'SELECT * FROM easy_day_violations ORDER BY day DESC LIMIT 5'`
+a plan are judged by what the sessions look like.`
 }
 
 type (
@@ -100,8 +96,8 @@ func (c *planDays) plan(ctx context.Context, a *app, intent diary.Intent) error 
 }
 
 type planImportCmd struct {
-	File    string `arg:"" name:"csv" help:"Table with a header, separated by commas, semicolons or tabs; - reads standard input."`
-	Athlete string `help:"Whose plans they are, for lines without an athlete." default:"me" placeholder:"ID"`
+	File    string `arg:"" name:"csv" help:"Table with a header, separated by commas, semicolons or tabs; - reads standard input." complete:"file"`
+	Athlete string `help:"Whose plans they are, for lines without an athlete." default:"me" placeholder:"ID" complete:"athlete"`
 	JSON    bool   `help:"Print JSON."`
 }
 
@@ -110,7 +106,7 @@ func (c *planImportCmd) Help() string {
 	return `Columns: date, intent (easy, moderate, hard, race or rest), and athlete. A line that cannot be
 understood is reported with its number and left out; then the exit code is 2.
 
-Example:
+Examples:
   printf 'date,intent\n2026-03-02,easy\n2026-03-03,hard\n' | plodwatch plan import -`
 }
 

@@ -19,8 +19,8 @@ import (
 
 // pushCmd hands files to a running plodwatch and prints the receipts.
 type pushCmd struct {
-	Files   []string      `arg:"" name:"file" help:"Files: FIT, GPX, TCX, gzip or zip."`
-	Athlete string        `help:"Whose files these are." default:"me" placeholder:"ID"`
+	Files   []string      `arg:"" name:"file" help:"Files: FIT, GPX, TCX, gzip or zip." complete:"file"`
+	Athlete string        `help:"Whose files these are." default:"me" placeholder:"ID" complete:"athlete"`
 	Timeout time.Duration `help:"How long to try again while a file cannot be taken now." default:"1m"`
 	JSON    bool          `help:"Print one JSON object a file."`
 }

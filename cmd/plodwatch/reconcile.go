@@ -16,8 +16,8 @@ type reconcileCmd struct {
 	Fix           bool   `help:"Bring back what can be, and wait for it."`
 	Deep          bool   `help:"Read every stored original and compare it with its SHA-256."`
 	Folder        string `help:"Compare this folder, too; what is missing here is taken from it." placeholder:"DIR" type:"path"`
-	FolderAthlete string `help:"Whose files lie in the folder itself." default:"me" placeholder:"ID"`
-	Owner         string `help:"Whose the originals are that nobody is known to have handed in." placeholder:"ID"`
+	FolderAthlete string `help:"Whose files lie in the folder itself." default:"me" placeholder:"ID" complete:"athlete"`
+	Owner         string `help:"Whose the originals are that nobody is known to have handed in." placeholder:"ID" complete:"athlete"`
 	JSON          bool   `help:"Print one JSON object a line: what is missing, then a summary."`
 }
 

@@ -19,7 +19,7 @@ type reprocessCmd struct {
 	Since         string `help:"Those taken on this local day or later." placeholder:"DATE"`
 	Format        string `help:"Those of this format: fit, gpx, tcx, or zip (unpacks archives again)." enum:",fit,gpx,tcx,zip" default:"" placeholder:"FORMAT"`
 	DecoderBefore uint32 `help:"Those read by a decoder of a lower version, or by none." placeholder:"N"`
-	Athlete       string `help:"Those of this athlete." placeholder:"ID"`
+	Athlete       string `help:"Those of this athlete." placeholder:"ID" complete:"athlete"`
 	DryRun        bool   `help:"Only say how many there are."`
 	JSON          bool   `help:"Print the result as JSON."`
 }

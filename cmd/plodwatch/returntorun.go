@@ -16,14 +16,14 @@ import (
 // returnToRunCmd leads through a return to running.
 type returnToRunCmd struct {
 	Start    returnStartCmd    `cmd:"" help:"Begin a return to running, or its next phase."`
-	Stop     returnStopCmd     `cmd:"" help:"End a return to running."`
-	Remove   returnRemoveCmd   `cmd:"" help:"Take back a start or an end that was a mistake."`
+	Stop     returnStopCmd     `cmd:"" help:"End a return to running." example:"plodwatch return-to-run stop me --on 2026-06-01"`
+	Remove   returnRemoveCmd   `cmd:"" help:"Take back a start or an end that was a mistake." example:"plodwatch return-to-run remove me 2026-05-20"`
 	Show     returnShowCmd     `cmd:"" help:"Show the weeks, what they were judged, and what the next allows."`
 	Protocol returnProtocolCmd `cmd:"" help:"Show the protocols, or put another in."`
 }
 
 type returnStartCmd struct {
-	Athlete         string   `arg:"" help:"The athlete."`
+	Athlete         string   `arg:"" help:"The athlete." complete:"athlete"`
 	Protocol        string   `help:"Protocol, see return-to-run protocol list." default:"overtraining" placeholder:"NAME"`
 	Phase           int      `help:"Phase of the protocol, from 1." default:"1"`
 	From            string   `required:"" help:"First local day of the phase." placeholder:"YYYY-MM-DD"`
@@ -123,7 +123,7 @@ func returnPhaseJSON(r *store.ReturnPhase) any {
 
 // returnDay is what commands about one day of a return have.
 type returnDay struct {
-	Athlete string `arg:"" help:"The athlete."`
+	Athlete string `arg:"" help:"The athlete." complete:"athlete"`
 	JSON    bool   `help:"Print JSON."`
 }
 
@@ -205,7 +205,7 @@ func (c *returnRemoveCmd) Run(ctx context.Context, a *app) error {
 }
 
 type returnShowCmd struct {
-	Athlete  string `arg:"" help:"The athlete."`
+	Athlete  string `arg:"" help:"The athlete." complete:"athlete"`
 	Sessions bool   `help:"Show the sessions instead of the weeks."`
 	JSON     bool   `help:"Print one JSON object a week or session."`
 }
@@ -337,7 +337,7 @@ func whole[T uint8 | uint16](n T) string { return strconv.Itoa(int(n)) }
 
 // returnProtocolCmd shows and changes the protocols.
 type returnProtocolCmd struct {
-	List   protocolListCmd   `cmd:"" help:"Show the protocols."`
+	List   protocolListCmd   `cmd:"" help:"Show the protocols." example:"plodwatch return-to-run protocol list"`
 	Import protocolImportCmd `cmd:"" help:"Put a protocol in, or other phases into one."`
 }
 
@@ -364,7 +364,7 @@ func (c *protocolListCmd) Run(ctx context.Context, a *app) error {
 }
 
 type protocolImportCmd struct {
-	File string `arg:"" name:"csv" help:"Table with a header and a phase a line; - reads standard input."`
+	File string `arg:"" name:"csv" help:"Table with a header and a phase a line; - reads standard input." complete:"file"`
 	JSON bool   `help:"Print JSON."`
 }
 
@@ -375,8 +375,9 @@ volume_to_pct, cap_rule (none, session, week), under_cap_share, rpe_from, rpe_be
 hard_rpe_from, hard_rpe_below, hard_share_from, hard_share_to, hard_sessions,
 hard_sessions_later, hard_later_from, text. A phase replaces the one of the same number.
 
-Example:
-  plodwatch query --format CSVWithNames 'SELECT * FROM return_phases' > phases.csv`
+Examples:
+  plodwatch query --format CSVWithNames 'SELECT * FROM return_phases' > phases.csv
+  plodwatch return-to-run protocol import phases.csv`
 }
 
 // Run stores the phases that make sense.

@@ -39,7 +39,7 @@ type ingestCmd struct {
 	Listen  string `help:"Address for metrics and health." default:"127.0.0.1:8021" placeholder:"HOST:PORT"`
 	Workers int    `help:"Files that are decoded at the same time (default: as many as there are processors)." placeholder:"N"`
 	Memory  int64  `help:"Memory that files in work may take together, MiB." default:"512" placeholder:"MIB"`
-	Athlete string `help:"Whose files lie in the watched folder itself." default:"me" placeholder:"ID"`
+	Athlete string `help:"Whose files lie in the watched folder itself." default:"me" placeholder:"ID" complete:"athlete"`
 }
 
 // Help says more than fits a line.
@@ -143,7 +143,7 @@ process that is killed had in hand goes to another.
 
 Streams and tables are made by plodwatch migrate. plodwatch up has the analyzer built in.
 
-Example:
+Examples:
   plodwatch analyze --nats nats://10.0.0.5:4222 --clickhouse http://10.0.0.6:8123/plodwatch`
 }
 

@@ -15,7 +15,7 @@ import (
 
 // sessionsCmd lists sessions.
 type sessionsCmd struct {
-	Athlete string `help:"Only this athlete's sessions." placeholder:"ID"`
+	Athlete string `help:"Only this athlete's sessions." placeholder:"ID" complete:"athlete"`
 	Sport   string `help:"Only this sport, for example running." placeholder:"SPORT"`
 	From    string `help:"From this local day on." placeholder:"YYYY-MM-DD"`
 	To      string `help:"Up to this local day." placeholder:"YYYY-MM-DD"`
@@ -86,11 +86,14 @@ func printSessions(a *app, list []store.Summary, limit int) error {
 		fmt.Fprintln(a.stdout, "No sessions.")
 		return nil
 	}
-	t := newTable(a.stdout, "session", "started", "sport", "time", "km", "HR avg/max", "of max", "low/mod/high", "above 60 %", "class", "verdict")
+	t, coloured := newTable(a.stdout, "session", "started", "sport", "time", "km", "HR avg/max", "of max", "low/mod/high", "above 60 %", "class", "verdict"), a.colours()
 	for i := range list {
 		s := &list[i]
 		t.row(s.SessionID.String()[:8], localStart(s), sportName(s), clock(s.TimerS), kilometres(s.DistanceM),
 			heartRates(s), maxUsed(s), shares(s), minutes(s.Above60S), orDash(s.SessionClass), s.Verdict)
+		if coloured && s.Verdict != "ok" {
+			t.last(missingColour, s.Verdict)
+		}
 	}
 	if err := t.flush(); err != nil {
 		return err
@@ -162,7 +165,7 @@ func orDash(s *string) string {
 
 // sessionCmd shows one session.
 type sessionCmd struct {
-	ID   string `arg:"" help:"The session's id, or its beginning."`
+	ID   string `arg:"" help:"The session's id, or its beginning." complete:"session"`
 	JSON bool   `help:"Print JSON."`
 }
 

@@ -2,10 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"runtime"
+	"strings"
 	"time"
 
 	"plodwatch/analyze/intensity"
@@ -55,8 +56,8 @@ func (c *helpCmd) Run(a *app) error {
 
 // engineCmd looks after the embedded ClickHouse engine.
 type engineCmd struct {
-	Install engineInstallCmd `cmd:"" help:"Fetch the engine's library with npm, check it and put it into the cache."`
-	Path    enginePathCmd    `cmd:"" help:"Print where the library was found."`
+	Install engineInstallCmd `cmd:"" help:"Fetch the engine's library with npm, check it and put it into the cache." example:"plodwatch engine install"`
+	Path    enginePathCmd    `cmd:"" help:"Print where the library was found." example:"plodwatch engine path"`
 }
 
 type engineInstallCmd struct{}
@@ -102,11 +103,12 @@ func (c *healthcheckCmd) Run(ctx context.Context, a *app) error {
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return fmt.Errorf("ask for readiness: %w", err)
+		return fmt.Errorf("nobody answers at %s; is plodwatch up running there? plodwatch doctor says what is wrong: %w", c.Address, err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return errors.New("plodwatch is not ready: " + resp.Status)
+		why, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10)) // says more, if it can be read
+		return fmt.Errorf("plodwatch is not ready: %s: %s", resp.Status, strings.Join(strings.Fields(string(why)), " "))
 	}
 	fmt.Fprintln(a.stdout, "ready")
 	return nil

@@ -16,8 +16,8 @@ import (
 // the token file, so that it works whoever holds the data directory.
 type tokenCmd struct {
 	Add    tokenAddCmd    `cmd:"" help:"Make a token and print it, once."`
-	List   tokenListCmd   `cmd:"" help:"List tokens; not the secrets, which are not kept."`
-	Revoke tokenRevokeCmd `cmd:"" help:"Take a token back, at once."`
+	List   tokenListCmd   `cmd:"" help:"List tokens; not the secrets, which are not kept." example:"plodwatch token list"`
+	Revoke tokenRevokeCmd `cmd:"" help:"Take a token back, at once." example:"plodwatch token revoke 4kq2"`
 }
 
 // tokenFile returns the tokens: those of --tokens, else of tokens.json in the
@@ -43,7 +43,7 @@ func (g *globals) tokenPath() (string, error) {
 }
 
 type tokenAddCmd struct {
-	Athlete string `help:"Whom the holder acts for." required:"" placeholder:"ID"`
+	Athlete string `help:"Whom the holder acts for." required:"" placeholder:"ID" complete:"athlete"`
 	Role    string `help:"upload: upload, and see what became of it; read: only look; admin: everything, for every athlete." enum:"upload,read,admin" default:"upload"`
 	Expires string `help:"How long it works (90d, 720h) or its last local day; default: for ever." placeholder:"TIME"`
 	Note    string `help:"What it is for." placeholder:"TEXT"`

@@ -9,8 +9,6 @@ import (
 	"os"
 	"strings"
 
-	"golang.org/x/term"
-
 	"plodwatch/analyze/report"
 	"plodwatch/analyze/store"
 	"plodwatch/schema"
@@ -18,7 +16,7 @@ import (
 
 // reportCmd shows an athlete's weeks.
 type reportCmd struct {
-	Athlete string `arg:"" optional:"" help:"The athlete; may be left out when there is only one."`
+	Athlete string `arg:"" optional:"" help:"The athlete; may be left out when there is only one." complete:"athlete"`
 	Weeks   int    `help:"So many weeks up to the last one with a session." default:"12"`
 	To      string `help:"No later week than that of this local day." placeholder:"YYYY-MM-DD"`
 	HTML    string `name:"html" help:"Write a page to this file instead, complete in itself; - for standard output." placeholder:"FILE" type:"path"`
@@ -138,9 +136,6 @@ func factsOf(ctx context.Context, h host, id schema.AthleteID, o *store.Overview
 // lookOf says what the terminal can show.
 func lookOf(a *app) report.Look {
 	locale := strings.ToLower(cmp.Or(os.Getenv("LC_ALL"), os.Getenv("LC_CTYPE"), os.Getenv("LANG")))
-	look := report.Look{Unicode: strings.Contains(locale, "utf-8") || strings.Contains(locale, "utf8")}
-	if f, ok := a.stdout.(*os.File); ok && term.IsTerminal(int(f.Fd())) { //nolint:gosec // a descriptor fits
-		look.Colour = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
-	}
+	look := report.Look{Unicode: strings.Contains(locale, "utf-8") || strings.Contains(locale, "utf8"), Colour: a.colours()}
 	return look
 }

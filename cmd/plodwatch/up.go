@@ -21,7 +21,7 @@ type upCmd struct {
 	reconcileFlags
 
 	Listen  string        `help:"Address for uploads, metrics and health." default:"127.0.0.1:8020" placeholder:"HOST:PORT"`
-	Athlete string        `help:"Whose files lie in the folder itself." default:"me" placeholder:"ID"`
+	Athlete string        `help:"Whose files lie in the folder itself." default:"me" placeholder:"ID" complete:"athlete"`
 	Grace   time.Duration `help:"How long each part may finish its work in hand when stopping." default:"30s"`
 
 	CheckConfig bool `name:"check-config" help:"Check flags, environment and settings file, and end."`

@@ -13,7 +13,7 @@ import (
 
 // weekCmd shows training by weeks.
 type weekCmd struct {
-	Athlete  string `arg:"" optional:"" help:"The athlete; default: everybody."`
+	Athlete  string `arg:"" optional:"" help:"The athlete; default: everybody." complete:"athlete"`
 	Weeks    int    `help:"So many weeks, up to the last one with a session." default:"8"`
 	StartsOn string `name:"starts-on" help:"From now on weeks start on this day: of the athlete, or of everybody who has no setting of their own." placeholder:"WEEKDAY"`
 	JSON     bool   `help:"Print one JSON object a week."`
@@ -106,7 +106,7 @@ func printWeeks(a *app, list []store.WeekRow, everybody bool) error {
 	if everybody {
 		header = append([]string{"athlete"}, header...)
 	}
-	t := newTable(a.stdout, header...)
+	t, coloured := newTable(a.stdout, header...), a.colours()
 	for i := range list {
 		w := &list[i]
 		cells := []string{
@@ -118,6 +118,9 @@ func printWeeks(a *app, list []store.WeekRow, everybody bool) error {
 			cells = append([]string{w.Athlete}, cells...)
 		}
 		t.row(cells...)
+		if coloured {
+			t.last(verdictColour(w.Verdict), weekVerdict(w))
+		}
 	}
 	return t.flush()
 }

@@ -13,7 +13,7 @@ import (
 
 // whatIfCmd compares what is stored with what other settings would give.
 type whatIfCmd struct {
-	ID string `arg:"" help:"The athlete."`
+	ID string `arg:"" help:"The athlete." complete:"athlete"`
 	settingsFlags
 	TimeZone string   `name:"time-zone" help:"IANA time zone for sessions that tell no local time, for example Europe/Oslo." placeholder:"ZONE"`
 	From     string   `help:"First local day the facts would hold for; default: from the very beginning." placeholder:"YYYY-MM-DD"`
