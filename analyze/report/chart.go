@@ -19,8 +19,9 @@ const (
 	chartTop    = 12.0
 )
 
-// chart is a picture of the weeks: bars, lines and their axes.
-type chart struct {
+// Chart is a picture of the weeks: bars, lines and their axes, in units of a
+// picture Width wide and Height high, for a template to draw.
+type Chart struct {
 	Width, Height float64
 	Plot          rect // inside the axes
 	Ticks         []tick
@@ -56,22 +57,22 @@ type line struct {
 	Path, Class, Title string
 }
 
-func newChart(height float64) *chart {
-	return &chart{
+func newChart(height float64) *Chart {
+	return &Chart{
 		Width: chartWidth, Height: height,
 		Plot: rect{chartLeft, chartTop, chartWidth - chartLeft - chartRight, height - chartTop - chartBottom},
 	}
 }
 
 // y places a value of an axis from low to high.
-func (c *chart) y(v, low, high float64) float64 {
+func (c *Chart) y(v, low, high float64) float64 {
 	return round1(c.Plot.Bottom() - (v-low)/(high-low)*c.Plot.H)
 }
 
 func round1(v float64) float64 { return math.Round(v*10) / 10 }
 
 // axis draws ticks at round values and returns the range they span.
-func (c *chart) axis(low, high float64, text func(float64) string) (from, to float64) {
+func (c *Chart) axis(low, high float64, text func(float64) string) (from, to float64) {
 	step := niceStep((high - low) / 5)
 	from, to = math.Floor(low/step)*step, math.Ceil(high/step)*step
 	if to <= from {
@@ -98,7 +99,7 @@ func niceStep(v float64) float64 {
 }
 
 // weekLabels writes the weeks' first days, as many as there is room for.
-func (c *chart) weekLabels(weeks []store.Week) {
+func (c *Chart) weekLabels(weeks []store.Week) {
 	const room = 52.0
 	slot := c.Plot.W / float64(len(weeks))
 	every := int(math.Ceil(room / slot))
@@ -110,7 +111,7 @@ func (c *chart) weekLabels(weeks []store.Week) {
 }
 
 // slot is where the bar of week i of n stands.
-func (c *chart) slot(i, n int) (x, width float64) {
+func (c *Chart) slot(i, n int) (x, width float64) {
 	const widest = 54.0
 	slot := c.Plot.W / float64(n)
 	width = min(slot*0.74, widest)
@@ -130,17 +131,17 @@ func parts(w *store.Week) (hours [4]float64) {
 func partNames() [4]string   { return [4]string{"low", "moderate", "high", "without usable heart rate"} }
 func partClasses() [4]string { return [4]string{"low", "moderate", "high", "unknown"} }
 
-// hoursChart stacks the hours of each week.
-func (r *Weeks) hoursChart() *chart {
+// HoursChart stacks the hours of each week.
+func HoursChart(weeks []store.Week) *Chart {
 	c := newChart(200)
 	most := 1.0
-	for i := range r.Weeks {
-		most = max(most, r.Weeks[i].Hours)
+	for i := range weeks {
+		most = max(most, weeks[i].Hours)
 	}
 	from, to := c.axis(0, most, func(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) + " h" })
-	for i := range r.Weeks {
-		w := &r.Weeks[i]
-		x, width := c.slot(i, len(r.Weeks))
+	for i := range weeks {
+		w := &weeks[i]
+		x, width := c.slot(i, len(weeks))
 		sum := 0.0
 		for k, hours := range parts(w) {
 			top, bottom := c.y(sum+hours, from, to), c.y(sum, from, to)
@@ -151,21 +152,21 @@ func (r *Weeks) hoursChart() *chart {
 			}
 		}
 	}
-	c.weekLabels(r.Weeks)
+	c.weekLabels(weeks)
 	return c
 }
 
-// shareChart stacks the shares of each week whose intensity is known, with the
+// ShareChart stacks the shares of each week whose intensity is known, with the
 // line that 80/20 asks for.
-func (r *Weeks) shareChart() *chart {
+func ShareChart(weeks []store.Week) *Chart {
 	c := newChart(200)
 	from, to := c.axis(0, 100, func(v float64) string { return fmt.Sprintf("%.0f %%", v) })
-	for i := range r.Weeks {
-		w := &r.Weeks[i]
+	for i := range weeks {
+		w := &weeks[i]
 		if w.LowShare == nil || w.ModerateShare == nil || w.HighShare == nil {
 			continue
 		}
-		x, width := c.slot(i, len(r.Weeks))
+		x, width := c.slot(i, len(weeks))
 		sum := 0.0
 		for k, share := range [3]float64{*w.LowShare, *w.ModerateShare, *w.HighShare} {
 			top, bottom := c.y(100*(sum+share), from, to), c.y(100*sum, from, to)
@@ -177,12 +178,12 @@ func (r *Weeks) shareChart() *chart {
 		}
 	}
 	c.Marks = append(c.Marks, tick{c.y(80, from, to), "80 %"})
-	c.weekLabels(r.Weeks)
+	c.weekLabels(weeks)
 	return c
 }
 
 // loadChart draws fitness, fatigue and form day by day; nil without load.
-func (r *Weeks) loadChart() *chart {
+func (r *Weeks) loadChart() *Chart {
 	low, high, known := 0.0, 0.0, false
 	for i := range r.Load {
 		for _, v := range []*float64{r.Load[i].CTL, r.Load[i].ATL, r.Load[i].TSB} {
@@ -228,7 +229,7 @@ func (r *Weeks) loadChart() *chart {
 }
 
 // warmUp shades the days on which fitness has not settled.
-func (r *Weeks) warmUp(c *chart, x func(string) float64) []bar {
+func (r *Weeks) warmUp(c *Chart, x func(string) float64) []bar {
 	end := ""
 	for i := range r.Load {
 		if r.Load[i].WarmUp {

@@ -13,18 +13,25 @@ import (
 //go:embed page.gohtml
 var pageText string
 
-// WriteHTML writes the report as a page that needs nothing else: no scripts, no
-// fonts, no pictures from elsewhere. It reads light and dark, and prints.
-func (r *Weeks) WriteHTML(w io.Writer) error {
-	page, err := template.New("page").Funcs(template.FuncMap{
+// Words returns the functions with which templates put figures into words: the
+// same words on every page. The map is the caller's.
+func Words() template.FuncMap {
+	return template.FuncMap{
 		"hours": hoursText, "figure": figureText, "verdict": verdictWords, "label": labelOrDash,
 		"day": dayText, "signal": signalName, "clock": clock, "join": strings.Join,
 		"short": shortDay, "idOf": func(v store.Violation) string { return v.SessionID.String()[:8] },
 		"shareOf": func(w store.Week) string { return sharesText(&w) },
 		"broken":  func(v store.Violation) string { return violationWords(&v) },
 		"reasons": func(w store.ReturnWeek) []string { return append(append([]string{}, w.Reasons...), w.NotJudged...) },
-		"plural":  count,
-	}).Parse(pageText)
+		"plural":  count, "percent": wholePercent, "pace": paceText, "number": number, "signed": signedClock,
+		"cause": causeText,
+	}
+}
+
+// WriteHTML writes the report as a page that needs nothing else: no scripts, no
+// fonts, no pictures from elsewhere. It reads light and dark, and prints.
+func (r *Weeks) WriteHTML(w io.Writer) error {
+	page, err := template.New("page").Funcs(Words()).Parse(pageText)
 	if err != nil {
 		return fmt.Errorf("read the page's template: %w", err)
 	}
@@ -40,14 +47,14 @@ type page struct {
 
 	Summary, Tally, LoadNote string
 	LoadModel                string
-	Hours, Shares, LoadLines *chart
+	Hours, Shares, LoadLines *Chart
 	NextWeek                 string
 }
 
 func (r *Weeks) page() *page {
 	p := &page{Weeks: r, Summary: r.summary(), Tally: r.tally(), LoadNote: r.loadNote()}
 	if n := len(r.Weeks); n > 0 {
-		p.Hours, p.Shares, p.LoadLines = r.hoursChart(), r.shareChart(), r.loadChart()
+		p.Hours, p.Shares, p.LoadLines = HoursChart(r.Weeks), ShareChart(r.Weeks), r.loadChart()
 		if m := r.Weeks[n-1].LoadModel; m != "" && m != "none" {
 			p.LoadModel = loadModelText(m)
 		}

@@ -43,6 +43,16 @@ func wholePercent(share float64) string {
 	return whole + " %"
 }
 
+// Percent writes a share from 0 to 1 without decimals, unless that would round
+// it over 75 % or 80 %.
+func Percent(share float64) string { return wholePercent(share) }
+
+// Day writes a day of the form 2006-01-02 for people.
+func Day(day string) string { return dayText(day) }
+
+// ReasonWords says why there is no verdict of a period.
+func ReasonWords(reason string) string { return reasonWords(reason) }
+
 // number writes a figure without needless zeros.
 func number(v float64) string {
 	return strings.TrimSuffix(strings.TrimRight(strconv.FormatFloat(v, 'f', 2, 64), "0"), ".")

@@ -258,7 +258,7 @@ func (g *gateProcess) open(ctx context.Context, cfg upload.Config, hookCfg *pull
 
 func (g *gateProcess) handler() http.Handler {
 	probes := []probe{g.blobsProbe(), g.natsProbe(roleGate)}
-	return withGate(outsideHandler(g.reg, &g.stopping, probes, g.gate.MayLook, uploadDoors), g.gate)
+	return withGate(outsideHandler(g.reg, &g.stopping, probes, g.gate.MayLook, plainDoors(uploadDoors)), g.gate)
 }
 
 func (g *gateProcess) close(giveUp context.Context) error {

@@ -53,6 +53,7 @@ var mayImport = map[string][]string{
 	"analyze/store/storetest": {"schema", "schema/tables", "analyze", "analyze/diary", "analyze/duplicates", "analyze/intensity", "analyze/signs", "analyze/store"},
 	"analyze/announce":        {"schema", "schema/streams", "analyze"},
 	"analyze/diary":           {"schema"},
+	"analyze/web":             {"schema", "schema/streams", "schema/wire", "analyze", "analyze/intensity", "analyze/periods", "analyze/report", "analyze/store"},
 	"analyze/feed":            {"schema", "schema/wire", "schema/streams", "analyze"},
 	"schema/reconcile":        {"schema"},
 	"deploy/inprocess/chdb":   {},

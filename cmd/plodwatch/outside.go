@@ -27,8 +27,8 @@ type probe struct {
 const uploadDoors = "/api/v3/uploads    POST files; GET /api/openapi.yaml says more\n/dav/     WebDAV\n"
 
 // outsideHandler serves what a process shows to the outside: metrics, to
-// whoever may look, and health. doors are further lines of its first page.
-func outsideHandler(reg *prometheus.Registry, stopping *atomic.Bool, probes []probe, mayLook func(*http.Request) bool, doors string) http.Handler {
+// whoever may look, and health. All other addresses are for the rest.
+func outsideHandler(reg *prometheus.Registry, stopping *atomic.Bool, probes []probe, mayLook func(*http.Request) bool, rest http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	metrics := promhttp.HandlerFor(reg, promhttp.HandlerOpts{Registry: reg})
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
@@ -56,6 +56,14 @@ func outsideHandler(reg *prometheus.Registry, stopping *atomic.Bool, probes []pr
 		}
 		_, _ = io.WriteString(w, "ok\n")
 	})
+	mux.Handle("/", rest)
+	return mux
+}
+
+// plainDoors is the first page of a process that has no other: the addresses
+// it answers to, and doors, which are further lines.
+func plainDoors(doors string) http.Handler {
+	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "plodwatch "+version+"\n\n/metrics  Prometheus metrics\n/livez    is the process alive\n/readyz   can it take work\n"+doors)
 	})

@@ -240,7 +240,7 @@ func (r *roleProcess) begin(ctx context.Context, listener net.Listener) error {
 		return err
 	}
 	mayLook := func(req *http.Request) bool { return upload.MayLook(req, file) }
-	outside := outsideHandler(r.reg, &r.stopping, []probe{{name: r.name, ask: r.ready}}, mayLook, "")
+	outside := outsideHandler(r.reg, &r.stopping, []probe{{name: r.name, ask: r.ready}}, mayLook, plainDoors(""))
 	r.stages.start(ctx, stage{name: "http", run: func(ctx context.Context) error {
 		return serveOutside(ctx, listener, outside, r.Grace)
 	}})

@@ -20,7 +20,7 @@ type upCmd struct {
 	folderFlags
 	reconcileFlags
 
-	Listen  string        `help:"Address for uploads, metrics and health." default:"127.0.0.1:8020" placeholder:"HOST:PORT"`
+	Listen  string        `help:"Address for the page, uploads, metrics and health." default:"127.0.0.1:8020" placeholder:"HOST:PORT"`
 	Athlete string        `help:"Whose files lie in the folder itself." default:"me" placeholder:"ID" complete:"athlete"`
 	Grace   time.Duration `help:"How long each part may finish its work in hand when stopping." default:"30s"`
 
@@ -86,10 +86,14 @@ func (c *upCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return errors.Join(err, h.close(second))
 	}
-	outside := outsideHandler(local.reg, &stopping, local.probes(), gate.MayLook, logDoor+uploadDoors)
+	page, err := a.newPage(gate, c.Athlete, local.conn, local.tables)
+	if err != nil {
+		return errors.Join(err, h.close(second))
+	}
+	outside := outsideHandler(local.reg, &stopping, local.probes(), gate.MayLook, page.Handler())
 	outside = withGate(withLog(outside, local, gate.FromThisMachine), gate)
 	local.stages.start(ctx, stage{name: "http", run: func(ctx context.Context) error {
-		return serveOutside(ctx, listener, outside, c.Grace)
+		return withPage(ctx, page, func(ctx context.Context) error { return serveOutside(ctx, listener, outside, c.Grace) })
 	}})
 	if err := local.startAnnouncer(ctx); err != nil {
 		return errors.Join(err, h.close(second))
@@ -113,9 +117,6 @@ func (c *upCmd) Run(ctx context.Context, a *app) error {
 	}
 	return err
 }
-
-// logDoor is the line about the daily log on the daemon's first page.
-const logDoor = "/v1/log   POST entries of the daily log as JSON\n"
 
 // tables returns the tables, which are open.
 func (h *localHost) tables(context.Context) (*store.Store, error) { return h.st, nil }

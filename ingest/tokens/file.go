@@ -97,6 +97,24 @@ func (f *File) Check(secret string) (Token, error) {
 	return e.Token, nil
 }
 
+// Find returns the token with this id, for who has been shown its secret before:
+// an id alone proves nothing. Like Check it knows of a token that was revoked a
+// moment ago, and returns the same errors.
+func (f *File) Find(id string) (Token, error) {
+	s, err := f.current()
+	if err != nil {
+		return Token{}, err
+	}
+	i, known := s.byID[id]
+	if !known {
+		return Token{}, ErrUnknown
+	}
+	if s.entries[i].Expired(f.now()) {
+		return Token{}, ErrExpired
+	}
+	return s.entries[i].Token, nil
+}
+
 // Add makes a token and returns it with its secret, which is not kept: only its
 // SHA-256 is. Missing folders of the file are created, for this user only.
 func (f *File) Add(n New) (Token, string, error) {

@@ -401,3 +401,26 @@ func TestAllTokensOfAnAthleteAreRevoked(t *testing.T) {
 		}
 	}
 }
+
+// TestFindKnowsWhatCheckKnows: by its id a token is found while it works, and
+// no longer.
+func TestFindKnowsWhatCheckKnows(t *testing.T) {
+	f, path, c := open(t)
+	token, _ := add(t, f, tokens.New{Athlete: "anna", Role: tokens.RoleRead, Expires: start.Add(time.Hour)})
+	other, _ := add(t, f, forAnna(tokens.RoleUpload))
+	if found, err := f.Find(token.ID); err != nil || found != token {
+		t.Errorf("found %+v, %v", found, err)
+	}
+	c.t = start.Add(time.Hour)
+	if _, err := f.Find(token.ID); !errors.Is(err, tokens.ErrExpired) {
+		t.Errorf("after its time: %v", err)
+	}
+	if err := tokens.Open(path, c.now).Revoke(other.ID); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{other.ID, "", "nosuchid"} {
+		if _, err := f.Find(id); !errors.Is(err, tokens.ErrUnknown) {
+			t.Errorf("%q: %v", id, err)
+		}
+	}
+}

@@ -141,9 +141,9 @@ func isLoopback(address string) bool {
 	return err == nil && ip.Unmap().IsLoopback()
 }
 
-// clientAddr is the address a request comes from: the peer's, or what trusted
-// proxies say.
-func (g *Gate) clientAddr(r *http.Request) string {
+// ClientAddr returns the address a request comes from, without a port: the
+// peer's, or what trusted proxies say.
+func (g *Gate) ClientAddr(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		return ""

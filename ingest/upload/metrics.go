@@ -56,7 +56,7 @@ func (g *Gate) watch(route string, next http.Handler) http.Handler {
 			g.deps.Metrics.requests.WithLabelValues(route, status).Inc()
 			g.deps.Metrics.seconds.WithLabelValues(route).Observe(took.Seconds())
 			g.deps.Log.InfoContext(r.Context(), "request", "route", route, "method", r.Method, "status", seen.code(),
-				"bytes", r.ContentLength, "took", took.Round(time.Millisecond), "client", g.clientAddr(r))
+				"bytes", r.ContentLength, "took", took.Round(time.Millisecond), "client", g.ClientAddr(r))
 		}()
 		next.ServeHTTP(seen, r)
 	})

@@ -62,6 +62,13 @@ func SamplesSubject(athlete schema.AthleteID, id schema.SessionID) string {
 	return root + "samples." + Token(string(athlete)) + "." + id.String()
 }
 
+// EventSubjects matches the subjects of all events, OutcomeSubjects those of
+// what became of exports.
+const (
+	EventSubjects   = root + "events.>"
+	OutcomeSubjects = root + "outcomes.*"
+)
+
 // OutcomeSubject is where the outcome of the job with this identity is queued.
 func OutcomeSubject(id schema.JobID) string { return root + "outcomes." + id.String() }
 

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/nats-io/nats.go"
+	"golang.org/x/sync/errgroup"
+
+	"plodwatch/analyze/place"
+	"plodwatch/analyze/store"
+	"plodwatch/analyze/web"
+	"plodwatch/ingest/tokens"
+	"plodwatch/ingest/upload"
+	"plodwatch/schema"
+)
+
+// pageAccess tells the page who looks, by the gate and the token file.
+type pageAccess struct {
+	gate   *upload.Gate
+	tokens *tokens.File
+	own    schema.AthleteID // of whom this machine's files are
+}
+
+// Owner returns the owner for requests of this machine.
+func (p pageAccess) Owner(r *http.Request) (web.Visitor, bool) {
+	if !p.gate.FromThisMachine(r) {
+		return web.Visitor{}, false
+	}
+	return web.Visitor{Athlete: p.own, All: true, MayUpload: true, MayChange: true}, true
+}
+
+// Holder returns who holds a token.
+func (p pageAccess) Holder(secret string) (web.Visitor, error) {
+	return visitorOf(p.tokens.Check(secret))
+}
+
+// Known returns who holds the token with an id.
+func (p pageAccess) Known(id string) (web.Visitor, error) {
+	return visitorOf(p.tokens.Find(id))
+}
+
+// Address returns where a request comes from.
+func (p pageAccess) Address(r *http.Request) string { return p.gate.ClientAddr(r) }
+
+func visitorOf(t tokens.Token, err error) (web.Visitor, error) {
+	if errors.Is(err, tokens.ErrRefused) {
+		err = fmt.Errorf("%w: %w", web.ErrRefused, err)
+	}
+	if err != nil {
+		return web.Visitor{}, err
+	}
+	admin := t.Role == tokens.RoleAdmin
+	return web.Visitor{ID: t.ID, Athlete: t.Athlete, All: admin, MayUpload: t.MayUpload(), MayChange: admin}, nil
+}
+
+// newPage makes the page over tables, which may be opened late.
+func (a *app) newPage(gate *upload.Gate, own string, conn *nats.Conn, tables func(context.Context) (*store.Store, error)) (*web.Web, error) {
+	file, err := a.tokenFile()
+	if err != nil {
+		return nil, err
+	}
+	cfg := web.DefaultConfig()
+	cfg.Version = version
+	return web.New(cfg, web.Deps{
+		Tables: tables, Access: pageAccess{gate: gate, tokens: file, own: schema.AthleteID(own)},
+		Places: place.New(), Conn: conn, Log: a.log,
+	})
+}
+
+// withPage serves a page beside f, which serves HTTP; both end with ctx, so
+// that the streams of the page hold nobody up.
+func withPage(ctx context.Context, page *web.Web, f func(context.Context) error) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return page.Run(ctx) })
+	group.Go(func() error { return f(ctx) })
+	return group.Wait()
+}
