@@ -40,7 +40,8 @@ type Limits struct {
 	// MaxResultRows and MaxResultBytes bound what a statement may return; more
 	// is an error, not a cut result. Default 5 million rows and 256 MiB.
 	MaxResultRows, MaxResultBytes uint64
-	// MaxConcurrent statements run at once, others wait for their turn. Default 4.
+	// MaxConcurrent statements run at once, others wait for their turn, for as
+	// long as MaxExecutionTime. Default 4.
 	MaxConcurrent int
 }
 

@@ -24,6 +24,9 @@ func Statement(sql string) (verb, format, head, data string) {
 	return s.verb, s.format, "", ""
 }
 
+// LiftSettings is a text without the settings at its end, and these.
+func LiftSettings(sql string) (string, map[string]string) { return liftSettings(sql) }
+
 // Bare is a text without its FORMAT clause and semicolon.
 func Bare(sql string) string {
 	s := parseStatement(sql)

@@ -48,16 +48,19 @@ func (g *gate) run(ctx context.Context, req *request, st statement, out *output)
 	if st.insert || !st.shows() || st.verb == "CHECK" {
 		return denied("a statement that begins with %s is refused", st.verb)
 	}
+	text, own := liftSettings(st.sql)
+	if len(own) > 0 {
+		st = parseStatement(text)
+		maps.Copy(req.settings, own)
+	}
 	settings, err := g.settings(req.settings)
 	if err != nil {
 		return err
 	}
-	select {
-	case g.e.turns <- struct{}{}:
-		defer func() { <-g.e.turns }()
-	case <-ctx.Done():
-		return refuse(codeTooManyQueries, "TOO_MANY_SIMULTANEOUS_QUERIES", "no turn came before the request ended")
+	if err := g.turn(ctx); err != nil {
+		return err
 	}
+	defer func() { <-g.e.turns }()
 	s := session{database: req.database, settings: settings, last: map[string]string{"readonly": "1"}}
 	if s.database == "" {
 		s.database = g.e.cfg.Database
@@ -77,6 +80,23 @@ func (g *gate) run(ctx context.Context, req *request, st statement, out *output)
 		return err
 	}
 	return out.finish()
+}
+
+// turn waits until fewer than Config.Outside.MaxConcurrent statements run, for
+// as long as one of them may take.
+func (g *gate) turn(ctx context.Context) error {
+	limit := g.e.cfg.Outside
+	timer := time.NewTimer(limit.MaxExecutionTime)
+	defer timer.Stop()
+	select {
+	case g.e.turns <- struct{}{}:
+		return nil
+	case <-timer.C:
+		return refuse(codeTooManyQueries, "TOO_MANY_SIMULTANEOUS_QUERIES",
+			"%d queries run already, and no turn came in %s", limit.MaxConcurrent, limit.MaxExecutionTime)
+	case <-ctx.Done():
+		return refuse(codeTooManyQueries, "TOO_MANY_SIMULTANEOUS_QUERIES", "no turn came before the request ended")
+	}
 }
 
 // examine is the first and the fourth layer. It parses on a connection of its
@@ -105,6 +125,8 @@ func (g *gate) examine(req *request, st statement, database string) error {
 		kind, name, _ := strings.Cut(strings.TrimSpace(line), " ")
 		name, _, _ = strings.Cut(name, " ")
 		switch {
+		case kind == "Set": // readonly=1 guards the outermost one only
+			return refuse(codeReadOnly, "READONLY", "Cannot modify settings in readonly mode: a SETTINGS clause may stand at the very end only")
 		case kind == "Function" && g.e.forbidden[strings.ToLower(name)]:
 			return denied("the function %s is refused", name)
 		case strings.HasSuffix(kind, "Identifier") && dangerous(name):
@@ -177,6 +199,7 @@ func (g *gate) settings(asked map[string]string) (map[string]string, error) {
 		"max_bytes_before_external_sort":     strconv.FormatUint(limit.MaxMemoryBytes/2, 10),
 	}
 	maps.Copy(settings, parserLimits())
+	overflow := "throw"
 	for name, value := range asked {
 		switch {
 		case bounds[name] > 0:
@@ -191,11 +214,18 @@ func (g *gate) settings(asked map[string]string) (map[string]string, error) {
 			if value != "1" && value != "2" {
 				return nil, refuse(codeReadOnly, "READONLY", "Cannot modify 'readonly' setting in readonly mode")
 			}
+		case name == "result_overflow_mode" && (value == "break" || value == "throw"):
+			overflow = value
 		case clientMaySet(name):
 			settings[name] = value
 		default:
 			return nil, refuse(codeReadOnly, "READONLY", "Cannot modify '%s' setting in readonly mode", name)
 		}
+	}
+	// A client may have its own number of rows and no more, as JDBC's setMaxRows
+	// asks for it; what our limit cuts off is an error.
+	if bounds["max_result_rows"] < limit.MaxResultRows {
+		settings["result_overflow_mode"] = overflow
 	}
 	formatted := make(map[string]string, len(bounds))
 	for name, v := range bounds {
@@ -222,7 +252,7 @@ func clientMaySet(name string) bool {
 		"format_csv_delimiter", "output_format_csv_crlf_end_of_line", "output_format_write_statistics",
 		"output_format_tsv_crlf_end_of_line", "output_format_pretty_max_rows",
 		"enable_http_compression", "http_zlib_compression_level", "send_progress_in_http_headers", "http_headers_progress_interval_ms",
-		"http_write_exception_in_output_format", "log_comment", "async_insert", "wait_for_async_insert":
+		"http_write_exception_in_output_format", "log_comment", "async_insert", "wait_for_async_insert", "limit", "offset":
 		return true
 	}
 	return false

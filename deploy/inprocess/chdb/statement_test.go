@@ -1,6 +1,7 @@
 package chdb_test
 
 import (
+	"maps"
 	"testing"
 
 	"plodwatch/deploy/inprocess/chdb"
@@ -38,6 +39,35 @@ func TestStatementIsReadAsClickHouseReadsIt(t *testing.T) {
 	}
 }
 
+func TestSettingsAtTheEndAreLifted(t *testing.T) {
+	for _, c := range []struct {
+		sql, rest string
+		settings  map[string]string
+	}{
+		{"SELECT 1 SETTINGS max_execution_time=10", "SELECT 1 ", map[string]string{"max_execution_time": "10"}},
+		{"SELECT 1 settings a = 1, b = 'x' FORMAT CSV;", "SELECT 1  FORMAT CSV;", map[string]string{"a": "1", "b": "x"}},
+		{"SELECT 1 FORMAT CSV SETTINGS a = true -- end", "SELECT 1 FORMAT CSV  -- end", map[string]string{"a": "true"}},
+		{"SELECT 1 FORMAT CSV SETTINGS a = 1 ; ;", "SELECT 1 FORMAT CSV  ; ;", map[string]string{"a": "1"}},
+		{"SELECT 1", "SELECT 1", nil},
+		{"SETTINGS a = 1", "SETTINGS a = 1", nil},
+		{"SELECT (SELECT 1 SETTINGS a = 1)", "SELECT (SELECT 1 SETTINGS a = 1)", nil},
+		{"SELECT 1 SETTINGS a = 1 UNION ALL SELECT 2", "SELECT 1 SETTINGS a = 1 UNION ALL SELECT 2", nil},
+		{"SELECT 1 SETTINGS a = 1; SELECT 2", "SELECT 1 SETTINGS a = 1; SELECT 2", nil},
+		{"SELECT 1 SETTINGS a = 'it''s'", "SELECT 1 SETTINGS a = 'it''s'", nil},
+		{`SELECT 1 SETTINGS a = 'x\'`, `SELECT 1 SETTINGS a = 'x\'`, nil},
+		{"SELECT 1 SETTINGS a = [1]", "SELECT 1 SETTINGS a = [1]", nil},
+		{"SELECT 1 SETTINGS a = -1", "SELECT 1 SETTINGS a = -1", nil},
+		{"SELECT 1 SETTINGS a = 1,", "SELECT 1 SETTINGS a = 1,", nil},
+		{"SELECT 1 AS settings, 2", "SELECT 1 AS settings, 2", nil},
+		{"SELECT 1 'SETTINGS a = 1'", "SELECT 1 'SETTINGS a = 1'", nil},
+	} {
+		rest, settings := chdb.LiftSettings(c.sql)
+		if rest != c.rest || !maps.Equal(settings, c.settings) {
+			t.Errorf("%q: %q %v, want %q %v", c.sql, rest, settings, c.rest, c.settings)
+		}
+	}
+}
+
 func FuzzStatement(f *testing.F) {
 	for _, s := range []string{"SELECT 1 FORMAT JSON;", "INSERT INTO t VALUES (1)", "INSERT INTO t FORMAT TSV\n1", "$a$b$a$", "'\\", "/*", "FORMAT", "((("} {
 		f.Add(s)
@@ -48,5 +78,8 @@ func FuzzStatement(f *testing.F) {
 			t.Errorf("%q has more head and data than text", sql)
 		}
 		_ = chdb.Bare(sql)
+		if rest, settings := chdb.LiftSettings(sql); len(settings) == 0 && rest != sql {
+			t.Errorf("%q lost %q", sql, rest)
+		}
 	})
 }
