@@ -3,11 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
-	"net/http"
 	"runtime"
-	"strings"
-	"time"
 
 	"plodwatch/analyze/intensity"
 	"plodwatch/deploy/inprocess/chdb"
@@ -85,31 +81,5 @@ func (c *enginePathCmd) Run(a *app) error {
 		return err
 	}
 	fmt.Fprintln(a.stdout, path)
-	return nil
-}
-
-// healthcheckCmd asks a running plodwatch for /readyz.
-type healthcheckCmd struct {
-	Address string `name:"listen" help:"Address plodwatch up listens on." default:"127.0.0.1:8020" placeholder:"HOST:PORT"`
-}
-
-// Run returns an error unless the answer is 200.
-func (c *healthcheckCmd) Run(ctx context.Context, a *app) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+c.Address+"/readyz", http.NoBody)
-	if err != nil {
-		return fmt.Errorf("make request: %w", err)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return fmt.Errorf("nobody answers at %s; is plodwatch up running there? plodwatch doctor says what is wrong: %w", c.Address, err)
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		why, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10)) // says more, if it can be read
-		return fmt.Errorf("plodwatch is not ready: %s: %s", resp.Status, strings.Join(strings.Fields(string(why)), " "))
-	}
-	fmt.Fprintln(a.stdout, "ready")
 	return nil
 }
