@@ -61,6 +61,10 @@ lint:
 vuln:
 	$(TOOLS) govulncheck ./...
 
+## clickhouse-client: install the client for Node that a test of the SQL endpoint uses into the user's cache
+clickhouse-client:
+	@bash .tools/clickhouse-client.sh
+
 ## bench: benchmarks, each beside its limit, as ratios
 bench: libchdb
 	@bash .tools/bench.sh
@@ -82,4 +86,4 @@ generate:
 clean:
 	rm -rf bin $(DATA) demo-season
 
-.PHONY: help build man libchdb demo demo-season test race chaos lint bench fuzz golden generate clean
+.PHONY: help build man libchdb demo demo-season test race chaos lint clickhouse-client bench fuzz golden generate clean

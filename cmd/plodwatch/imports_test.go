@@ -49,6 +49,7 @@ var mayImport = map[string][]string{
 	"analyze/place":           {},
 	"analyze/report":          {"schema", "analyze", "analyze/intensity", "analyze/store"},
 	"analyze/signs":           {"schema"},
+	"analyze/sqldoor":         {},
 	"analyze/store":           {"schema", "schema/tables", "analyze", "analyze/diary", "analyze/duplicates", "analyze/intensity", "analyze/periods", "analyze/signs"},
 	"analyze/store/storetest": {"schema", "schema/tables", "analyze", "analyze/diary", "analyze/duplicates", "analyze/intensity", "analyze/signs", "analyze/store"},
 	"analyze/announce":        {"schema", "schema/streams", "analyze"},

@@ -86,6 +86,11 @@ const maxConnections = 1024
 // listenOutside listens on addr, which checkListen has passed, with TLS when
 // there is a certificate.
 func listenOutside(ctx context.Context, addr string, f *gateFlags) (net.Listener, error) {
+	return listenFor(ctx, "--listen", addr, f)
+}
+
+// listenFor is listenOutside for the address that another flag gives.
+func listenFor(ctx context.Context, flag, addr string, f *gateFlags) (net.Listener, error) {
 	var certificate *certificate
 	if f.TLSCert != "" {
 		certificate = newCertificate(f.TLSCert, f.TLSKey)
@@ -96,7 +101,7 @@ func listenOutside(ctx context.Context, addr string, f *gateFlags) (net.Listener
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", addr)
 	if err != nil {
-		return nil, fmt.Errorf("listen on %s (choose another with --listen): %w", addr, err)
+		return nil, fmt.Errorf("listen on %s (choose another with %s): %w", addr, flag, err)
 	}
 	l = netutil.LimitListener(l, maxConnections)
 	if certificate != nil {

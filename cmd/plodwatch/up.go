@@ -19,6 +19,7 @@ type upCmd struct {
 	hookFlags
 	folderFlags
 	reconcileFlags
+	sqlFlags
 
 	Listen  string        `help:"Address for the page, uploads, metrics and health." default:"127.0.0.1:8020" placeholder:"HOST:PORT"`
 	Athlete string        `help:"Whose files lie in the folder itself." default:"me" placeholder:"ID" complete:"athlete"`
@@ -34,7 +35,8 @@ wait. Nothing that was taken is lost either way.
 
 Examples:
   plodwatch up --folder ~/watch
-  plodwatch up --folder /srv/watch --after move --log-level info`
+  plodwatch up --folder /srv/watch --after move --log-level info
+  plodwatch up --sql-listen 127.0.0.1:8123   # Grafana, DBeaver, notebooks, curl`
 }
 
 // Run runs until a signal or until a part fails.
@@ -51,7 +53,7 @@ func (c *upCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(a.checkListen(c.Listen), c.checkReconcile()); err != nil {
+	if err := errors.Join(a.checkListen(c.Listen), c.checkReconcile(), c.checkSQL(a)); err != nil {
 		return err
 	}
 	if c.CheckConfig {
@@ -63,6 +65,11 @@ func (c *upCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	defer listener.Close()
+	sqlListener, err := c.listenSQL(ctx, &c.gateFlags)
+	if err != nil {
+		return err
+	}
+	defer sqlListener.Close()
 	first, second, stop := signals(ctx)
 	defer stop()
 	h, err := a.openHost(first, wholePipeline, "up")
@@ -95,6 +102,9 @@ func (c *upCmd) Run(ctx context.Context, a *app) error {
 	local.stages.start(ctx, stage{name: "http", run: func(ctx context.Context) error {
 		return withPage(ctx, page, func(ctx context.Context) error { return serveOutside(ctx, listener, outside, c.Grace) })
 	}})
+	if err := local.startSQL(ctx, sqlListener, gate.FromThisMachine, c.Grace); err != nil {
+		return errors.Join(err, h.close(second))
+	}
 	if err := local.startAnnouncer(ctx); err != nil {
 		return errors.Join(err, h.close(second))
 	}
@@ -106,6 +116,7 @@ func (c *upCmd) Run(ctx context.Context, a *app) error {
 	}
 	local.startReconcile(ctx, c.ReconcileEvery)
 	fmt.Fprintf(a.stderr, "plodwatch is up: data in %s, %s, %s://%s\n", local.dir, c.watching(), c.scheme(), listener.Addr())
+	c.saySQL(a.stderr, c.scheme(), sqlListener)
 	failed := local.stages.wait(first)
 	stopping.Store(true)
 	if failed == nil {
