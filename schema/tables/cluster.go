@@ -21,14 +21,15 @@ type Cluster struct {
 }
 
 var (
-	clusterName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]{0,62}$`)
-	tableHead   = regexp.MustCompile(`^CREATE TABLE IF NOT EXISTS (\w+)\n`)
-	viewHead    = regexp.MustCompile(`^CREATE OR REPLACE VIEW (\w+)\n`)
-	alterHead   = regexp.MustCompile(`^ALTER TABLE (\w+)\n`)
-	engineLine  = regexp.MustCompile(`(?m)^ENGINE = ReplacingMergeTree(?:\(([^)\n]*)\))?$`)
-	orderLine   = regexp.MustCompile(`(?m)^ORDER BY \(?(\w+)`)
-	semiJoin    = regexp.MustCompile(`FROM (\w+) AS (\w+) FINAL\nSEMI LEFT JOIN \((SELECT ([\w, ]+) FROM \w+(?: FINAL)?(?: WHERE \w+\(\w+\))?)\) AS s\s+ON [^\n]*\n`)
-	commentLine = regexp.MustCompile(`(?m)^COMMENT '(?:[^'\\]|\\.|'')*'\z`)
+	clusterName   = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]{0,62}$`)
+	tableHead     = regexp.MustCompile(`^CREATE TABLE IF NOT EXISTS (\w+)\n`)
+	viewHead      = regexp.MustCompile(`^CREATE OR REPLACE VIEW (\w+)\n`)
+	alterHead     = regexp.MustCompile(`^ALTER TABLE (\w+)\n`)
+	modifySetting = regexp.MustCompile(`(?m)^    MODIFY SETTING `)
+	engineLine    = regexp.MustCompile(`(?m)^ENGINE = ReplacingMergeTree(?:\(([^)\n]*)\))?$`)
+	orderLine     = regexp.MustCompile(`(?m)^ORDER BY \(?(\w+)`)
+	semiJoin      = regexp.MustCompile(`FROM (\w+) AS (\w+) FINAL\nSEMI LEFT JOIN \((SELECT ([\w, ]+) FROM \w+(?: FINAL)?(?: WHERE \w+\(\w+\))?)\) AS s\s+ON [^\n]*\n`)
+	commentLine   = regexp.MustCompile(`(?m)^COMMENT '(?:[^'\\]|\\.|'')*'\z`)
 )
 
 // shardColumn decides on which shard a row lies.
@@ -83,6 +84,9 @@ func (c Cluster) Render(statements []string) ([]string, error) {
 			names, err := namesOf(alterHead.FindStringSubmatch(s)[1])
 			if err != nil {
 				return nil, err
+			}
+			if modifySetting.MatchString(s) {
+				names = names[:1] // the table over the shards has none of those settings
 			}
 			for _, name := range names {
 				all = append(all, alterHead.ReplaceAllLiteralString(s, "ALTER TABLE "+name+" ON CLUSTER "+c.quoted()+"\n"))

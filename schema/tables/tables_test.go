@@ -65,7 +65,7 @@ func repeatable(s string) bool {
 	case strings.HasPrefix(verb, "CREATE TABLE IF NOT EXISTS "), strings.HasPrefix(verb, "CREATE OR REPLACE VIEW "):
 		return true
 	case strings.HasPrefix(verb, "ALTER TABLE "):
-		return strings.Count(s, "COLUMN ") == strings.Count(s, "ADD COLUMN IF NOT EXISTS ")
+		return strings.Count(s, "COLUMN ") == strings.Count(s, "ADD COLUMN IF NOT EXISTS ")+strings.Count(s, "MODIFY COLUMN ")
 	}
 	return strings.HasPrefix(verb, "INSERT INTO ") && strings.HasSuffix(verb, "_versions VALUES")
 }

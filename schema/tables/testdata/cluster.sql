@@ -937,3 +937,51 @@ COMMENT 'a row is an instant of a session; copies of the same activity are left 
 
 INSERT INTO schema_versions (version, name) VALUES (7, 'quicker_again');
 
+ALTER TABLE sessions_versions_local ON CLUSTER `plod`
+    MODIFY SETTING min_bytes_for_wide_part = 2147483648, enable_vertical_merge_algorithm = 0;
+
+ALTER TABLE intensity_versions_local ON CLUSTER `plod`
+    MODIFY SETTING min_bytes_for_wide_part = 2147483648, enable_vertical_merge_algorithm = 0;
+
+ALTER TABLE athlete_days_versions_local ON CLUSTER `plod`
+    MODIFY SETTING min_bytes_for_wide_part = 2147483648, enable_vertical_merge_algorithm = 0;
+
+ALTER TABLE signal_days_versions_local ON CLUSTER `plod`
+    MODIFY SETTING min_bytes_for_wide_part = 2147483648, enable_vertical_merge_algorithm = 0;
+
+ALTER TABLE warnings_versions_local ON CLUSTER `plod`
+    MODIFY COLUMN pattern LowCardinality(String) COMMENT 'what was seen, in words' CODEC(ZSTD(1)),
+    MODIFY COLUMN inputs Map(LowCardinality(String), Float64) COMMENT 'the other figures it was made from, by name' CODEC(ZSTD(1)),
+    MODIFY COLUMN missing Array(LowCardinality(String)) COMMENT 'what could not be looked at, in words' CODEC(ZSTD(1));
+
+ALTER TABLE warnings_versions ON CLUSTER `plod`
+    MODIFY COLUMN pattern LowCardinality(String) COMMENT 'what was seen, in words' CODEC(ZSTD(1)),
+    MODIFY COLUMN inputs Map(LowCardinality(String), Float64) COMMENT 'the other figures it was made from, by name' CODEC(ZSTD(1)),
+    MODIFY COLUMN missing Array(LowCardinality(String)) COMMENT 'what could not be looked at, in words' CODEC(ZSTD(1));
+
+CREATE OR REPLACE VIEW warnings ON CLUSTER `plod` ...
+FROM warnings_versions FINAL
+SETTINGS distributed_product_mode = 'local'
+COMMENT 'a row is a signal of an athlete that is adverse on a day: a pattern to look at, not a diagnosis';
+
+CREATE OR REPLACE VIEW sessions ON CLUSTER `plod` ...
+FROM sessions_versions FINAL
+WHERE isNull(duplicate_of)
+SETTINGS distributed_product_mode = 'local'
+COMMENT 'a row is a workout in one sport; of copies of the same activity only the best one';
+
+CREATE OR REPLACE VIEW athlete_weeks ON CLUSTER `plod` ...
+SETTINGS distributed_product_mode = 'local'
+COMMENT 'a row is a week of an athlete as a coach looks at it: amount, intensity, discipline and load';
+
+CREATE OR REPLACE VIEW who_needs_a_call ON CLUSTER `plod` ...
+SETTINGS distributed_product_mode = 'local'
+COMMENT 'a row is an athlete: whether the coach should call, and why';
+
+CREATE OR REPLACE VIEW athlete_now ON CLUSTER `plod` ...
+FROM who_needs_a_call
+SETTINGS distributed_product_mode = 'local'
+COMMENT 'a row is an athlete as of today; the figures of who_needs_a_call without its judgement';
+
+INSERT INTO schema_versions (version, name) VALUES (8, 'quicker_for_one');
+
