@@ -53,13 +53,14 @@ chaos: libchdb
 	@PLODWATCH_CHAOS_SEED=$(or $(SEED),1) PLODWATCH_CHAOS_KILLS=$(or $(KILLS),230) PLODWATCH_CHAOS_NATS=$(or $(NATS),1) \
 		PLODWATCH_CHAOS_CUTS=$(or $(CUTS),5) $(GO) test ./cmd/plodwatch -run '^(TestChaos|TestEndToEndPowerCut)$$' -v -count 1 -timeout 30m
 
-## lint: golangci-lint, pinned in .tools/go.mod
+## lint: golangci-lint, pinned in .tools/go.mod, and known faults by the pinned list
 lint:
 	$(TOOLS) golangci-lint run ./...
+	@GO="$(GO)" bash .tools/vuln.sh --pinned --if-possible
 
-## vuln: known faults in what we are built from, by govulncheck (asks vuln.go.dev)
+## vuln: known faults in what we are built from, by govulncheck; without vuln.go.dev by the list pinned in .tools/vulndb
 vuln:
-	$(TOOLS) govulncheck ./...
+	@GO="$(GO)" bash .tools/vuln.sh
 
 ## clickhouse-client: install the client for Node that a test of the SQL endpoint uses into the user's cache
 clickhouse-client:
