@@ -27,6 +27,9 @@ import (
 const (
 	blobsBucket = "plodwatch-blobs"
 	takenBucket = "plodwatch-taken"
+	// marksKept is how many marks of a job stay when it is marked again: only
+	// what is still there can be overwritten when the job is to be forgotten.
+	marksKept = 8
 
 	chunkPrefix = "$O." + blobsBucket + ".C."
 	metaPrefix  = "$O." + blobsBucket + ".M."
@@ -88,10 +91,26 @@ func Provision(ctx context.Context, js jetstream.JetStream, l Layout) error {
 	if err != nil {
 		return fmt.Errorf("provision bucket %s: %w", blobsBucket, err)
 	}
-	_, err = js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
-		Bucket: takenBucket, Description: "jobs that were queued", History: 1,
-		Storage: jetstream.FileStorage, Replicas: l.Replicas,
-	})
+	return provisionTaken(ctx, js, l.Replicas)
+}
+
+// provisionTaken makes the key-value bucket of the marks. It differs from one
+// that the library makes in that its messages may be deleted, and so be
+// overwritten; in one that was made so once, they cannot.
+func provisionTaken(ctx context.Context, js jetstream.JetStream, replicas int) error {
+	cfg := jetstream.StreamConfig{
+		Name: takenStream, Description: "jobs that were queued", Subjects: []string{takenPrefix + ">"},
+		MaxMsgsPerSubject: marksKept, MaxBytes: -1, MaxMsgs: -1, MaxMsgSize: -1, MaxConsumers: -1,
+		Discard: jetstream.DiscardNew, Duplicates: 2 * time.Minute, AllowRollup: true, AllowDirect: true,
+		Storage: jetstream.FileStorage, Replicas: replicas,
+	}
+	there, err := js.Stream(ctx, takenStream)
+	if err == nil {
+		cfg.DenyDelete = there.CachedInfo().Config.DenyDelete
+	}
+	if err == nil || errors.Is(err, jetstream.ErrStreamNotFound) {
+		_, err = js.CreateOrUpdateStream(ctx, cfg)
+	}
 	if err != nil {
 		return fmt.Errorf("provision bucket %s: %w", takenBucket, err)
 	}

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"plodwatch/ingest/blobs/bucket"
 	"plodwatch/schema"
 )
@@ -26,20 +28,7 @@ func TestRemovedExportsLeaveNoByte(t *testing.T) {
 		return id
 	}
 	gone, stays := put("gone"), put("stays")
-	onDisk := func(text string) bool {
-		found := false
-		err := filepath.WalkDir(r.server.Dir(), func(path string, e fs.DirEntry, err error) error {
-			if err == nil && e.Type().IsRegular() {
-				content, _ := os.ReadFile(path)
-				found = found || bytes.Contains(content, []byte(text))
-			}
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return found
-	}
+	onDisk := func(text string) bool { return r.onDisk(t, text) }
 	if !onDisk("go away") || !onDisk("stay here") {
 		t.Fatal("the search finds nothing where there is something")
 	}
@@ -59,5 +48,75 @@ func TestRemovedExportsLeaveNoByte(t *testing.T) {
 	}
 	if err := b.Verify(t.Context(), put("gone")); err != nil {
 		t.Errorf("put again: %v", err)
+	}
+}
+
+// onDisk reports whether a file of the server holds a text.
+func (r *room) onDisk(t *testing.T, text string) bool {
+	t.Helper()
+	found := false
+	err := filepath.WalkDir(r.server.Dir(), func(path string, e fs.DirEntry, err error) error {
+		if err == nil && e.Type().IsRegular() {
+			content, _ := os.ReadFile(path)
+			found = found || bytes.Contains(content, []byte(text))
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+// TestForgottenMarksLeaveNoByte: nor do the marks that they had replaced.
+func TestForgottenMarksLeaveNoByte(t *testing.T) {
+	r := newRoom(t, bucket.Layout{Replicas: 1})
+	b := r.open(t)
+	gone, stays := schema.Job{Athlete: "who-goes", Export: schema.ExportID{1}}, schema.Job{Athlete: "who-stays", Export: schema.ExportID{1}}
+	for i := range 3 {
+		gone.ReceivedMs = int64(i)
+		for _, job := range []*schema.Job{&gone, &stays} {
+			if err := b.MarkTaken(job); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if !r.onDisk(t, "who-goes") {
+		t.Fatal("the search finds nothing where there is something")
+	}
+	for range 2 {
+		if err := b.Unmark(gone.ID()); err != nil {
+			t.Fatalf("Unmark: %v", err)
+		}
+	}
+	if r.onDisk(t, "who-goes") {
+		t.Error("bytes of the mark are left")
+	}
+	if b.Taken(gone.ID()) || !b.Taken(stays.ID()) {
+		t.Errorf("taken are %t and %t", b.Taken(gone.ID()), b.Taken(stays.ID()))
+	}
+}
+
+// TestMarksAreForgottenInABucketOfTheLibrary: its messages cannot be deleted,
+// and making the buckets anew leaves it so.
+func TestMarksAreForgottenInABucketOfTheLibrary(t *testing.T) {
+	r := newRoom(t, bucket.Layout{Replicas: 1})
+	const name = "plodwatch-taken"
+	if err := r.js.DeleteKeyValue(t.Context(), name); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.js.CreateKeyValue(t.Context(), jetstream.KeyValueConfig{Bucket: name, History: 1, Storage: jetstream.FileStorage}); err != nil {
+		t.Fatal(err)
+	}
+	if err := bucket.Provision(t.Context(), r.js, bucket.Layout{Replicas: 1}); err != nil {
+		t.Fatalf("Provision: %v", err)
+	}
+	b := r.open(t)
+	job := schema.Job{Athlete: "me", Export: schema.ExportID{1}}
+	if err := b.MarkTaken(&job); err != nil || !b.Taken(job.ID()) {
+		t.Fatalf("MarkTaken: %v", err)
+	}
+	if err := b.Unmark(job.ID()); err != nil || b.Taken(job.ID()) {
+		t.Errorf("Unmark: %v", err)
 	}
 }

@@ -61,11 +61,33 @@ func (b *Bucket) MarkTaken(job *schema.Job) error {
 }
 
 // Unmark forgets that a job was taken, so that it can be handed in again as if
-// it never had been. One that is not marked is no error.
+// it never had been, and has the server overwrite the mark and those before it.
+// One that is not marked is no error. In a bucket whose messages cannot be
+// deleted the mark is only replaced by one that says that there is none.
 func (b *Bucket) Unmark(id schema.JobID) error {
-	return b.publishMark(streams.Message{Subject: takenPrefix + id.String(), Header: nats.Header{
-		kvOperation: {"PURGE"}, jetstream.MsgRollup: {jetstream.MsgRollupSubject},
-	}})
+	ctx, cancel := context.WithTimeout(context.Background(), markTimeout)
+	defer cancel()
+	s, err := b.stream(ctx, takenStream)
+	if err != nil {
+		return fault("forget mark", err)
+	}
+	if s.CachedInfo().Config.DenyDelete {
+		return b.publishMark(streams.Message{Subject: takenPrefix + id.String(), Header: nats.Header{
+			kvOperation: {"PURGE"}, jetstream.MsgRollup: {jetstream.MsgRollupSubject},
+		}})
+	}
+	for {
+		msg, err := s.GetLastMsgForSubject(ctx, takenPrefix+id.String())
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			return nil
+		}
+		if err == nil {
+			err = s.SecureDeleteMsg(ctx, msg.Sequence)
+		}
+		if err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
+			return fault("forget mark", err)
+		}
+	}
 }
 
 func (b *Bucket) publishMark(msg streams.Message) error {
