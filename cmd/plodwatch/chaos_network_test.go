@@ -141,13 +141,13 @@ func (n *network) reset() {
 }
 
 // addNetwork puts a network before a server and has it disturbed like the
-// others are killed.
-func (w *world) addNetwork(target string) (address string) {
+// others are killed: a network of the parts, or a route of the servers.
+func (w *world) addNetwork(role, target string) (address string) {
 	w.t.Helper()
 	n := newNetwork(w.t, target)
 	next := networkSound
 	w.add(&victim{
-		role: "network", weight: 2,
+		role: role, weight: 2,
 		kill: func() {
 			if next++; next == networkFaults {
 				next = networkCut

@@ -152,9 +152,9 @@ func newWorld(t *testing.T, seed int, natsNodes int) *world {
 	direct := w.p.flags
 	var ways []string
 	for _, url := range w.urls {
-		ways = append(ways, "nats://"+w.addNetwork(strings.TrimPrefix(url, "nats://")))
+		ways = append(ways, "nats://"+w.addNetwork("network", strings.TrimPrefix(url, "nats://")))
 	}
-	disturbed := []string{"--nats", strings.Join(ways, ","), "--clickhouse", "http://" + w.addNetwork(clickhouse)}
+	disturbed := []string{"--nats", strings.Join(ways, ","), "--clickhouse", "http://" + w.addNetwork("network", clickhouse)}
 	w.gates = make([]atomic.Pointer[string], 2)
 	w.parts = w.p.quiet()
 	w.parts.flags = disturbed
@@ -179,16 +179,21 @@ func (w *world) startNATS(nodes int) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	routes := make([]string, nodes)
-	for i := range routes {
-		routes[i] = "nats://" + freeAddress(w.t)
+	// The servers of a cluster reach each other over networks that are
+	// disturbed, too, and know each other by those only.
+	listen, ways, routes := make([]string, nodes), make([]string, nodes), make([]string, nodes)
+	for i := range nodes {
+		if listen[i] = freeAddress(w.t); nodes > 1 {
+			ways[i] = w.addNetwork("route", listen[i])
+			routes[i] = "nats://" + ways[i]
+		}
 	}
 	for i := range nodes {
 		address, health := freeAddress(w.t), freeAddress(w.t)
 		dir, name := w.t.TempDir(), "n"+strconv.Itoa(i+1)
 		cluster := ""
 		if nodes > 1 {
-			cluster = fmt.Sprintf("cluster { name: chaos, listen: %q, routes: [%s], no_advertise: true }\n", strings.TrimPrefix(routes[i], "nats://"), strings.Join(routes, ", "))
+			cluster = fmt.Sprintf("cluster { name: chaos, listen: %q, advertise: %q, routes: [%s], no_advertise: true }\n", listen[i], ways[i], strings.Join(slices.Concat(routes[:i], routes[i+1:]), ", "))
 		}
 		config := filepath.Join(dir, "nats.conf")
 		writeFile(w.t, config, fmt.Appendf(nil, "server_name: %s\nlisten: %q\nhttp: %q\njetstream { store_dir: %q, sync_interval: always }\n%s",
@@ -220,32 +225,41 @@ func (w *world) startNATS(nodes int) {
 	})
 }
 
-func (w *world) startClickHouse() (address string) {
-	w.t.Helper()
-	address = freeAddress(w.t)
-	dir := w.t.TempDir()
+// clickHouseProcess starts an engine behind HTTP as a process of its own, over
+// a directory of its own, until the test ends.
+func clickHouseProcess(t *testing.T) (address, dir string, s *serverProcess) {
+	t.Helper()
+	address, dir = freeAddress(t), t.TempDir()
 	self, err := os.Executable()
 	if err != nil {
-		w.t.Fatal(err)
+		t.Fatal(err)
 	}
-	s := &serverProcess{t: w.t, run: func() *exec.Cmd {
+	s = &serverProcess{t: t, run: func() *exec.Cmd {
 		cmd := exec.Command(self) //nolint:noctx // killed below
 		cmd.Env = append(os.Environ(), chaosClickHouse+"="+dir+" "+address)
 		cmd.Stderr = os.Stderr
 		return cmd
 	}}
 	s.start()
-	w.t.Cleanup(func() { s.kill() })
-	v := w.add(&victim{role: "clickhouse", weight: 1, kill: s.kill, start: s.start, ready: func() bool {
-		got, err := post(w.t, address, "/", strings.NewReader("SELECT 1"), nil)
-		return err == nil && got.status == http.StatusOK
-	}})
-	within(w.t, patience, func() string {
-		if !v.ready() {
+	t.Cleanup(func() { s.kill() })
+	within(t, patience, func() string {
+		if !answersSQL(t, address) {
 			return "clickhouse is not up"
 		}
 		return ""
 	})
+	return address, dir, s
+}
+
+func answersSQL(t *testing.T, address string) bool {
+	got, err := post(t, address, "/", strings.NewReader("SELECT 1"), nil)
+	return err == nil && got.status == http.StatusOK
+}
+
+func (w *world) startClickHouse() (address string) {
+	w.t.Helper()
+	address, _, s := clickHouseProcess(w.t)
+	w.add(&victim{role: "clickhouse", weight: 1, kill: s.kill, start: s.start, ready: func() bool { return answersSQL(w.t, address) }})
 	return address
 }
 
@@ -518,7 +532,7 @@ func (w *world) report(seed, files, lost, doubled int, failed int64, uploaded, t
 	var out bytes.Buffer
 	t := newTable(&out, "role", "number", "kills or faults", "recovery s: median", "worst")
 	total := 0
-	for _, role := range []string{"gate", "ingest", "analyze", "nats", "clickhouse", "network"} {
+	for _, role := range []string{"gate", "ingest", "analyze", "nats", "clickhouse", "network", "route"} {
 		n, kills := 0, 0
 		var recovery []time.Duration
 		for _, v := range w.victims {
@@ -526,6 +540,9 @@ func (w *world) report(seed, files, lost, doubled int, failed int64, uploaded, t
 				n, kills = n+1, kills+v.kills
 				recovery = append(recovery, v.recovery...)
 			}
+		}
+		if n == 0 {
+			continue
 		}
 		slices.Sort(recovery)
 		total += kills

@@ -23,6 +23,14 @@ func (p *person) away() *person {
 func TestEndToEndBackup(t *testing.T) {
 	t.Parallel()
 	p := newPerson(t)
+	file, other := backedUp(t, p, p.away)
+	refuseDamaged(t, p, file)
+	exportFiles(t, other, "--csv", "--parquet")
+}
+
+// backedUp backs up what a running daemon holds and restores it elsewhere.
+func backedUp(t *testing.T, p *person, away func() *person) (file string, other *person) {
+	t.Helper()
 	token := strings.TrimSpace(p.do(exitOK, "token", "add", "--athlete", "anna").stdout)
 	p.imports(exitOK, activities())
 	p.do(exitOK, "athlete", "set", "me", "--max-hr", "187")
@@ -46,7 +54,7 @@ func TestEndToEndBackup(t *testing.T) {
 		return ""
 	})
 	dir := t.TempDir()
-	file := filepath.Join(dir, "backup.tar.zst")
+	file = filepath.Join(dir, "backup.tar.zst")
 	p.do(exitOK, "backup", file)
 	if got := p.do(exitUsage, "backup", file).stderr; !strings.Contains(got, "--force") {
 		t.Errorf("over a file: %s", got)
@@ -59,7 +67,7 @@ func TestEndToEndBackup(t *testing.T) {
 	p.do(exitUsage, "restore", file) // not over what is there
 	d.stop(os.Interrupt)
 
-	other := p.away()
+	other = away()
 	other.do(exitOK, "restore", file)
 	before.same(t, other.everything())
 	for _, view := range []string{"athlete_days", "weekly_intensity", "load_daily", "daily_log", "athlete_settings", "duplicates"} {
@@ -79,8 +87,7 @@ func TestEndToEndBackup(t *testing.T) {
 		t.Errorf("the token does not work: %d %v", got.status, err)
 	}
 	restored.stop(os.Interrupt)
-	refuseDamaged(t, p, file)
-	exportFiles(t, other)
+	return file, other
 }
 
 // refuseDamaged restores the backup cut off and with one byte changed.
@@ -106,9 +113,9 @@ func refuseDamaged(t *testing.T, p *person, file string) {
 }
 
 // exportFiles writes everything as files.
-func exportFiles(t *testing.T, p *person) {
+func exportFiles(t *testing.T, p *person, flags ...string) {
 	t.Helper()
-	for _, flag := range []string{"--csv", "--parquet"} {
+	for _, flag := range flags {
 		dir := filepath.Join(t.TempDir(), "out")
 		p.do(exitOK, "export", flag, dir)
 		p.do(exitUsage, "export", flag, dir) // not over what is there

@@ -51,8 +51,10 @@ func sixCopies(t *testing.T) (dir string, names []string) {
 
 // TestEndToEndSixCopies: of six copies of one run one counts, and the others
 // say why; a person's word comes first, through a running daemon too.
-func TestEndToEndSixCopies(t *testing.T) {
-	p := newPerson(t)
+func TestEndToEndSixCopies(t *testing.T) { countsOneOfSix(t, newPerson(t)) }
+
+func countsOneOfSix(t *testing.T, p *person) {
+	t.Helper()
 	dir, names := sixCopies(t)
 	got := p.imports(exitOK, dir)
 	if got.Files != len(names) || got.Sessions != 6 || got.Copies != 5 {

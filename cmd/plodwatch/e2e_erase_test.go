@@ -52,13 +52,16 @@ func filesWith(t *testing.T, dir string, texts map[string][]byte) []string {
 func TestEndToEndAthleteIsDeleted(t *testing.T) {
 	t.Parallel()
 	for _, how := range []string{"by the daemon", "without a daemon"} {
-		t.Run(how, func(t *testing.T) { deleteAthlete(t, how == "by the daemon") })
+		t.Run(how, func(t *testing.T) { deleteAthlete(t, newPerson(t), how == "by the daemon") })
 	}
 }
 
-func deleteAthlete(t *testing.T, running bool) {
+// deleteAthlete deletes one of two athletes and searches the data directory and
+// what lies elsewhere.
+func deleteAthlete(t *testing.T, p *person, running bool, elsewhere ...string) {
+	t.Helper()
 	const gone, stays = "wilhelmina-who-goes", "ottokar-who-stays"
-	p := newPerson(t)
+	dirs := append([]string{p.data}, elsewhere...)
 	runs := corpus(t)
 	data := readAll(t, runs[:6])
 	token := strings.TrimSpace(p.do(exitOK, "token", "add", "--athlete", gone).stdout)
@@ -99,7 +102,11 @@ func deleteAthlete(t *testing.T, running bool) {
 			q.do(exitOK, "athlete", "show", stays).stdout
 	}
 	before := others()
-	if len(filesWith(t, p.data, texts)) == 0 {
+	found := 0
+	for _, dir := range dirs {
+		found += len(filesWith(t, dir, texts))
+	}
+	if found == 0 {
 		t.Fatal("the search finds nothing where there is something")
 	}
 	if !running {
@@ -111,8 +118,10 @@ func deleteAthlete(t *testing.T, running bool) {
 	}
 	// Also what the engines do a moment later leaves nothing.
 	for range 3 {
-		if left := filesWith(t, p.data, texts); len(left) != 0 {
-			t.Errorf("left are %q", left)
+		for _, dir := range dirs {
+			if left := filesWith(t, dir, texts); len(left) != 0 {
+				t.Errorf("left are %q", left)
+			}
 		}
 		if running {
 			running = false

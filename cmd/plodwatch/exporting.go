@@ -1,8 +1,8 @@
 package main
 
 import (
+	"bufio"
 	"context"
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"plodwatch/analyze/store"
 	"plodwatch/schema"
 )
 
@@ -168,19 +169,7 @@ func (c *exportCmd) write(ctx context.Context, h host, name, sql string) (f expo
 		return f, fmt.Errorf("create file: %w", err)
 	}
 	if c.CSV && externalStore(h) {
-		w := csv.NewWriter(file)
-		header := false
-		err = h.store().ReadOnly(ctx, sql, func(columns []string, values []any) error {
-			if !header {
-				header = true
-				if err := w.Write(columns); err != nil {
-					return err
-				}
-			}
-			return w.Write(texts(values))
-		})
-		w.Flush()
-		err = errors.Join(err, w.Error())
+		err = writeCSV(ctx, h.store(), file, sql)
 	} else {
 		err = h.query(ctx, file, sql, format)
 	}
@@ -191,6 +180,26 @@ func (c *exportCmd) write(ctx context.Context, h host, name, sql string) (f expo
 		return f, errors.Join(fmt.Errorf("write %s: %w", f.File, err), os.Remove(path))
 	}
 	return f, nil
+}
+
+// writeCSV writes the answer of a query as CSVWithNames does, over any protocol:
+// the server writes the lines, which come as rows.
+func writeCSV(ctx context.Context, st *store.Store, to io.Writer, sql string) error {
+	w := bufio.NewWriter(to)
+	var names []string
+	err := st.ReadOnly(ctx, "DESCRIBE TABLE ("+sql+")", func(_ []string, values []any) error {
+		names = append(names, `"`+texts(values)[0]+`"`)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(w, strings.Join(names, ","))
+	err = st.ReadOnly(ctx, "SELECT formatRowNoNewline('CSV', *) FROM ("+sql+")", func(_ []string, values []any) error {
+		_, err := fmt.Fprintln(w, texts(values)[0])
+		return err
+	})
+	return errors.Join(err, w.Flush())
 }
 
 // externalStore reports whether the tables are on a server elsewhere.
