@@ -16,15 +16,18 @@ import (
 
 	"plodwatch/analyze"
 	"plodwatch/analyze/store"
+	"plodwatch/analyze/store/storetest"
 	"plodwatch/deploy/inprocess/chdb"
 	"plodwatch/schema"
 )
 
 // engine is the ClickHouse in this process that all tests share: there can be
-// only one. Each test has a database of its own.
+// only one. Each test has a database to itself; those of tests that have ended
+// are in spare, for making tables takes longer than most tests.
 var (
 	engine    *chdb.Engine
 	databases atomic.Int64
+	spare     = make(chan *store.Store, 8)
 )
 
 func TestMain(m *testing.M) { os.Exit(runTests(m)) }
@@ -41,15 +44,41 @@ func runTests(m *testing.M) (code int) {
 		return 1
 	}
 	code = m.Run()
-	if err := errors.Join(engine.Close(), goleak.Find()); err != nil {
+	close(spare)
+	for s := range spare {
+		err = errors.Join(err, s.Close())
+	}
+	if err := errors.Join(err, engine.Close(), goleak.Find()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return code
 }
 
-// openStore returns a store over a fresh database.
+// openStore returns a store over an empty database.
 func openStore(t testing.TB) *store.Store {
+	t.Helper()
+	var s *store.Store
+	select {
+	case s = <-spare:
+		storetest.Empty(t, s)
+	default:
+		s = newStore(t)
+	}
+	t.Cleanup(func() {
+		select {
+		case spare <- s:
+		default:
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	return s
+}
+
+// newStore returns a store over a database of its own, with tables.
+func newStore(t testing.TB) *store.Store {
 	t.Helper()
 	s, err := store.Open(t.Context(), store.Config{
 		RoundTripper: engine.RoundTripper(), Database: fmt.Sprintf("t%d", databases.Add(1)),
@@ -57,11 +86,6 @@ func openStore(t testing.TB) *store.Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
 	if _, err := s.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}

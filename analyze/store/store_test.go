@@ -60,6 +60,20 @@ func TestBattery(t *testing.T) {
 				t.Fatal(err)
 			}
 			return s
-		})
+		}, overTheWire()...)
 	})
+}
+
+// overTheWire names the tests that say something of what is sent and received.
+// What the engine computes from it, it computes whoever asks.
+func overTheWire() []string {
+	return []string{
+		"a session reads back as it was written", "views speak SI units and null", "a session without anything",
+		"the later analysis replaces the earlier", "repeated delivery is invisible", "samples that are stored are not written again",
+		"settings of the same day replace each other", "records are what raised the observed maximum",
+		"briefs tell what a session was derived from", "empty questions have empty answers", "a life's history in one batch",
+		"exports by outcome", "lists and prefixes", "what became of uploads", "what is missing", "copies of the same activity",
+		"judgements and tallies", "the rows of a report", "views over periods agree with a plain model", "a return to running passes",
+		"a million samples", "every column has a comment", "the tables are made once", "a newer database is refused",
+	}
 }

@@ -71,7 +71,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store, only ...string) {
 				test(t, openMigrated(t, open))
 				return
 			}
-			empty(t, shared)
+			Empty(t, shared)
 			test(t, shared)
 		})
 	}
@@ -104,8 +104,9 @@ func openMigrated(t *testing.T, open func(t *testing.T) *store.Store) *store.Sto
 	return s
 }
 
-// empty takes away all rows but those that came with the tables.
-func empty(t *testing.T, s *store.Store) {
+// Empty takes away all rows but those that came with the tables, so that the
+// next test need not wait for new ones.
+func Empty(t testing.TB, s *store.Store) {
 	t.Helper()
 	full := value[[]string](t, s, `SELECT groupArray(name) FROM system.tables WHERE database = currentDatabase()
 		AND total_rows > 0 AND name NOT IN ('schema_versions', 'return_phases_versions')`)
@@ -207,7 +208,7 @@ func load(t *testing.T, s *store.Store, key analyze.SessionKey) *analyze.Stored 
 }
 
 // value runs a query for one value of type T.
-func value[T any](t *testing.T, s *store.Store, query string) T {
+func value[T any](t testing.TB, s *store.Store, query string) T {
 	t.Helper()
 	var v T
 	if err := s.Conn().QueryRow(t.Context(), query).Scan(&v); err != nil {
@@ -243,7 +244,7 @@ func physical(t *testing.T, s *store.Store, table string) string {
 }
 
 // exec runs a statement of the test's own.
-func exec(ctx context.Context, t *testing.T, s *store.Store, format string, args ...any) {
+func exec(ctx context.Context, t testing.TB, s *store.Store, format string, args ...any) {
 	t.Helper()
 	statement := fmt.Sprintf(format, args...)
 	if err := s.Conn().Exec(ctx, statement); err != nil {
