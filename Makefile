@@ -41,8 +41,7 @@ demo-season: build libchdb
 
 ## test: every test, with the real engines
 test: libchdb
-	$(GO) vet ./...
-	$(GO) test -timeout 20m ./... ./testdata/gen/...
+	@GO="$(GO)" bash .tools/test.sh
 
 ## race: every test under the race detector
 race: libchdb
