@@ -96,6 +96,9 @@ func TestEndToEndPoison(t *testing.T) {
 		row.FileBytes == nil || *row.FileBytes != int64(len(data)) || row.Delivered != 6 || !strings.Contains(row.Reason, "5 tries") {
 		t.Errorf("set aside: %+v", aside)
 	}
+	if n := d.metric(`plodwatch_queue_messages{stream="DEAD"}`); n != 1 {
+		t.Errorf("metrics tell of %g messages set aside", n)
+	}
 	want[poison] = "me upload rejected poison 0"
 	p.becomes(want)
 	p.reconciles(exitOK)

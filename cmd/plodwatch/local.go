@@ -144,6 +144,7 @@ func (h *localHost) openQueues(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	h.reg.MustRegister(newQueueGauge(h.js, queuesOfAll()...))
 	return h.openIntake()
 }
 

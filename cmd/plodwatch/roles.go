@@ -107,6 +107,7 @@ func (r *roleProcess) startIngest(ctx context.Context, limits ingest.Config, cfg
 	if err := r.awaitStreams(ctx, names...); err != nil {
 		return nil, err
 	}
+	r.reg.MustRegister(newQueueGauge(r.js, streams.Exports, streams.Dead))
 	if err := r.openIntake(); err != nil {
 		return nil, err
 	}
@@ -167,6 +168,7 @@ func (r *roleProcess) startAnalyze(ctx context.Context) ([]probe, error) {
 	if err := r.awaitStreams(ctx, streams.Samples, streams.Outcomes, streams.Events); err != nil {
 		return nil, err
 	}
+	r.reg.MustRegister(newQueueGauge(r.js, streams.Samples, streams.Outcomes))
 	if err := r.awaitTables(ctx); err != nil {
 		return nil, err
 	}
