@@ -35,6 +35,16 @@ func pages() []page {
 		{patterns: []string{"GET " + pathHome}, handler: (*Web).home},
 		{patterns: []string{"GET " + pathOverview}, name: "Overview", handler: (*Web).overview},
 
+		{patterns: []string{"GET " + pathImports}, name: "Imports", handler: (*Web).imports},
+		{patterns: []string{"POST " + pathImports}, needs: mayUpload, handler: (*Web).takeFiles},
+		{patterns: []string{"POST " + pathDead}, needs: mayChange, handler: (*Web).deadDo},
+		{patterns: []string{"GET " + pathAthlete}, name: "Athletes", handler: (*Web).athletePage},
+		{patterns: []string{"GET " + pathWhatIf}, handler: (*Web).whatIf},
+		{patterns: []string{"POST " + pathAthlete}, needs: mayChange, handler: (*Web).setSettings},
+		{patterns: []string{"POST " + pathTokens}, needs: mayChange, handler: (*Web).addToken},
+		{patterns: []string{"POST " + pathRevoke}, needs: mayChange, handler: (*Web).revokeToken},
+		{patterns: []string{"GET " + pathQuery, "POST " + pathQuery}, name: "Query", handler: (*Web).query},
+
 		{patterns: []string{"GET " + pathEvents}, handler: (*Web).events},
 		{patterns: []string{"GET " + pathSignIn, "POST " + pathSignIn}, open: true, handler: (*Web).signIn},
 		{patterns: []string{"POST " + pathSignOut}, open: true, handler: (*Web).signOut},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"io/fs"
+	"maps"
 	"path"
 	"strconv"
 	"strings"
@@ -57,6 +58,7 @@ func (w *Web) words() template.FuncMap {
 		}
 		return newSplitBar("time", *s.LowS, *s.ModerateS, *s.HighS)
 	}
+	maps.Copy(all, formWords())
 	return all
 }
 

@@ -75,8 +75,15 @@ type Deps struct {
 	Places analyze.Places
 	// Conn brings the events; without it pages are fresh when they are loaded.
 	Conn *nats.Conn
-	Log  *slog.Logger
-	Now  func() time.Time
+	// The pages do without what is nil of these, and say so.
+	Uploads     Uploads
+	DeadLetters DeadLetters
+	Settings    Settings
+	Tokens      Tokens
+	Queries     Queries
+
+	Log *slog.Logger
+	Now func() time.Time
 }
 
 // Web serves the pages. Make one with New, then call Run beside serving

@@ -6,11 +6,9 @@ import (
 	"fmt"
 	"net/http"
 
-	"github.com/nats-io/nats.go"
 	"golang.org/x/sync/errgroup"
 
 	"plodwatch/analyze/place"
-	"plodwatch/analyze/store"
 	"plodwatch/analyze/web"
 	"plodwatch/ingest/tokens"
 	"plodwatch/ingest/upload"
@@ -56,18 +54,20 @@ func visitorOf(t tokens.Token, err error) (web.Visitor, error) {
 	return web.Visitor{ID: t.ID, Athlete: t.Athlete, All: admin, MayUpload: t.MayUpload(), MayChange: admin}, nil
 }
 
-// newPage makes the page over tables, which may be opened late.
-func (a *app) newPage(gate *upload.Gate, own string, conn *nats.Conn, tables func(context.Context) (*store.Store, error)) (*web.Web, error) {
-	file, err := a.tokenFile()
+// newPage makes the page of this process.
+func (h *localHost) newPage(gate *upload.Gate, own string) (*web.Web, error) {
+	file, err := h.app.tokenFile()
 	if err != nil {
 		return nil, err
 	}
 	cfg := web.DefaultConfig()
 	cfg.Version = version
-	return web.New(cfg, web.Deps{
-		Tables: tables, Access: pageAccess{gate: gate, tokens: file, own: schema.AthleteID(own)},
-		Places: place.New(), Conn: conn, Log: a.log,
-	})
+	deps := web.Deps{
+		Tables: h.tables, Access: pageAccess{gate: gate, tokens: file, own: schema.AthleteID(own)},
+		Places: place.New(), Conn: h.conn, Log: h.app.log,
+	}
+	h.addDoors(&deps, gate, file)
+	return web.New(cfg, deps)
 }
 
 // withPage serves a page beside f, which serves HTTP; both end with ctx, so

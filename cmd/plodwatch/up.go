@@ -93,7 +93,7 @@ func (c *upCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return errors.Join(err, h.close(second))
 	}
-	page, err := a.newPage(gate, c.Athlete, local.conn, local.tables)
+	page, err := local.newPage(gate, c.Athlete)
 	if err != nil {
 		return errors.Join(err, h.close(second))
 	}
