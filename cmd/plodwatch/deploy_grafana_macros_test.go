@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -53,8 +54,8 @@ func (g *grafana) expand(sql string) (string, error) {
 		}
 		sql = sql[:at[0]] + text + sql[end:]
 	}
-	if bad == nil && strings.Contains(sql, "$") {
-		bad = fmt.Errorf("%w: %s", errMacro, sql[strings.Index(sql, "$"):])
+	if _, rest, left := strings.Cut(sql, "$"); bad == nil && left {
+		bad = fmt.Errorf("%w: $%s", errMacro, rest)
 	}
 	return sql, bad
 }
@@ -103,7 +104,7 @@ func (g *grafana) macro(name string, args []string) (string, error) {
 	case "toTime_ms":
 		return milli(g.to), nil
 	case "interval_s":
-		return fmt.Sprint(seconds), nil
+		return strconv.Itoa(seconds), nil
 	case "timeFilter":
 		return between(args[0], instant), nil
 	case "timeFilter_ms":

@@ -232,6 +232,39 @@ func (p *panel) check(t *testing.T, known map[string]string) {
 	}
 }
 
+// TestDeployGrafanaIsMounted: the compose file gives Grafana and Prometheus what
+// their files name: variables, folders, names of services and the secret.
+func TestDeployGrafanaIsMounted(t *testing.T) {
+	c := documents(t, "compose.scaled.yaml")[0]
+	env := c.object("services", "grafana", "environment")
+	for _, v := range regexp.MustCompile(`\$([A-Z_]+)`).FindAllStringSubmatch(deployText(t, "grafana/provisioning/datasources/plodwatch.yaml"), -1) {
+		if env[v[1]] == nil {
+			t.Errorf("Grafana does not get %s", v[1])
+		}
+	}
+	mounts := strings.Join(c.texts("services", "grafana", "volumes"), "\n")
+	path := documents(t, "grafana/provisioning/dashboards/plodwatch.yaml")[0].objects("providers")[0].text("options", "path")
+	if !strings.Contains(mounts, "./grafana/dashboards:"+path+":") || !strings.Contains(mounts, "./grafana/provisioning:/etc/grafana/provisioning:") {
+		t.Errorf("Grafana finds no dashboards at %s:\n%s", path, mounts)
+	}
+	for _, job := range documents(t, "prometheus/prometheus.yml")[0].objects("scrape_configs") {
+		secret := filepath.Base(job.text("authorization", "credentials_file"))
+		if !slices.Contains(c.texts("services", "prometheus", "secrets"), secret) || c.object("secrets", secret) == nil {
+			t.Errorf("Prometheus does not get the secret %s", secret)
+		}
+		for _, dns := range job.objects("dns_sd_configs") {
+			name := dns.texts("names")[0]
+			if args := c.texts("services", name, "command"); !slices.Contains(args, "0.0.0.0:"+dns.text("port")) {
+				t.Errorf("Prometheus asks %s at port %s, which starts with %v", name, dns.text("port"), args)
+			}
+			tokens := c.text("services", name, "environment", "PLODWATCH_TOKENS")
+			if mounted := strings.Join(c.texts("services", name, "volumes"), " "); name != "gate" && !strings.Contains(mounted, filepath.Dir(tokens)+":ro") {
+				t.Errorf("%s does not know the tokens at %q: %s", name, tokens, mounted)
+			}
+		}
+	}
+}
+
 // TestDeployGrafanaAlerts: every rule asks a source that is there, has a
 // condition that is one of its steps, and says what to do.
 func TestDeployGrafanaAlerts(t *testing.T) {
