@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"plodwatch/analyze/store"
 	"plodwatch/deploy/inprocess/chdb"
@@ -44,6 +45,27 @@ func (h *localHost) ofDirectory(ctx context.Context, name string, err error) err
 		way += " (not the settings, the daily log and plans: these were only there)"
 	}
 	return fmt.Errorf("open %s: %w; if the directory is damaged, %s", dir, err, way)
+}
+
+// roomEvery is how often a daemon that has no room to start looks again.
+const roomEvery = 2 * time.Second
+
+// awaitRoom waits until the engines have room to start on the disk of the data
+// directory, and says so if it has to. It returns an error when ctx ends.
+func (a *app) awaitRoom(ctx context.Context, dir string) error {
+	for said := false; ; said = true {
+		free, _, err := natsd.DiskFree(existing(filepath.Join(dir, "file")))
+		if err != nil || free >= tightBytes { // what else is wrong shows when they start
+			return nil
+		}
+		if !said {
+			fmt.Fprintf(a.stderr, "the disk with %s is full: %s bytes are free and it takes %s to start; waiting for room (what was taken is safe)\n",
+				dir, count(free), count(uint64(tightBytes)))
+		}
+		if !pause(ctx, roomEvery) {
+			return errors.New("interrupted before it was up")
+		}
+	}
 }
 
 // writable reports whether files can be made in dir, or dir itself.

@@ -247,6 +247,77 @@ func TestEndToEndDiskFull(t *testing.T) {
 	}
 }
 
+// TestEndToEndStartOnAFullDisk: a daemon was killed with work in its queues, and
+// the disk is full to the last byte. The next says why it waits, what is stored can
+// be asked, and when there is room again everything goes on.
+func TestEndToEndStartOnAFullDisk(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a while")
+	}
+	disk := newSmallDisk(t, needFree+512<<20)
+	p := newPerson(t)
+	p.data = filepath.Join(disk.dir, "data")
+	all, err := writeCorpus(filepath.Join(t.TempDir(), "uploads"), 40, 8)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := p.up("--upload-rate", "100000", "--upload-burst", "100000")
+	want := sums{}
+	u := &uploaders{t: t, files: all}
+	u.address.Store(&d.address)
+	u.start(4)
+	u.reach(int64(len(all)))
+	for _, f := range all {
+		want.add(int64(f.Samples), f.HRSum)
+	}
+	within(t, patience, func() string {
+		if p.quiet().sums().Sessions == 0 {
+			return "nothing is stored"
+		}
+		return ""
+	})
+	t.Logf("stored before: %+v", p.quiet().sums())
+	d.kill()
+	disk.leave(0)
+	t.Logf("%d bytes are free", disk.free())
+
+	p.do(exitOK, "sessions") // what is stored can still be asked
+	next := p.begin("up")
+	next.says("the disk with "+p.data+" is full", "waiting for room")
+	next.p.t.Logf("%s", next.stderr)
+	select {
+	case err := <-next.done:
+		t.Fatalf("it ended: %v\n%s", err, next.stderr)
+	default:
+	}
+	disk.clear()
+	next.awaitDaemon()
+	q := p.quiet()
+	within(t, patience, func() string {
+		if got := q.sums(); got != want {
+			return fmt.Sprintf("stored are %+v, uploaded were %+v", got, want)
+		}
+		return ""
+	})
+	if got := p.do(exitOK, "reconcile", "--deep").stdout; !strings.Contains(got, "Nothing is missing") {
+		t.Errorf("reconcile: %s", got)
+	}
+	next.stop(os.Interrupt)
+
+	// A new data directory, too; and whoever waits can be told to end.
+	disk.leave(0)
+	p.data = filepath.Join(disk.dir, "another")
+	waits := p.begin("up")
+	waits.says("waiting for room")
+	if err := waits.cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if <-waits.done; !strings.Contains(waits.stderr.String(), "interrupted before it was up") {
+		t.Errorf("it says %s", waits.stderr)
+	}
+	waits.done <- nil
+}
+
 // says waits until the daemon has said all of this.
 func (d *daemon) says(words ...string) {
 	d.p.t.Helper()

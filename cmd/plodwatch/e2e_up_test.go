@@ -54,24 +54,19 @@ var upLine = regexp.MustCompile(`plodwatch is up: .* http://(\S+)\n`)
 // up starts a daemon on a free port and waits until it is ready.
 func (p *person) up(args ...string) *daemon {
 	p.t.Helper()
-	d := &daemon{p: p, stderr: &safeBuffer{}, done: make(chan error, 1)}
-	d.cmd = p.command(p.t.Context(), append([]string{"up", "--data", p.data, "--listen", "127.0.0.1:0"}, args...)...)
-	d.cmd.Stdout, d.cmd.Stderr = d.stderr, d.stderr
-	if err := d.cmd.Start(); err != nil {
-		p.t.Fatal(err)
-	}
-	go func() { d.done <- d.cmd.Wait() }()
-	p.t.Cleanup(func() {
-		if d.cmd.ProcessState == nil {
-			_ = d.cmd.Process.Kill() // only when the test has failed
-			<-d.done
-		}
-	})
-	within(p.t, patience, func() string {
+	d := p.begin("up", args...)
+	d.awaitDaemon()
+	return d
+}
+
+// awaitDaemon waits until a daemon that has begun is ready.
+func (d *daemon) awaitDaemon() {
+	d.p.t.Helper()
+	within(d.p.t, patience, func() string {
 		select {
 		case err := <-d.done:
 			d.done <- err
-			p.t.Fatalf("up ended: %v\n%s", err, d.stderr)
+			d.p.t.Fatalf("up ended: %v\n%s", err, d.stderr)
 		default:
 		}
 		m := upLine.FindStringSubmatch(d.stderr.String())
@@ -81,13 +76,12 @@ func (p *person) up(args ...string) *daemon {
 		d.address = m[1]
 		return ""
 	})
-	within(p.t, patience, func() string {
+	within(d.p.t, patience, func() string {
 		if status, body := d.get("/readyz"); status != http.StatusOK {
 			return fmt.Sprintf("/readyz: %d %s", status, body)
 		}
 		return ""
 	})
-	return d
 }
 
 // get asks the daemon over HTTP.

@@ -72,6 +72,13 @@ func (c *upCmd) Run(ctx context.Context, a *app) error {
 	defer sqlListener.Close()
 	first, second, stop := signals(ctx)
 	defer stop()
+	dir, err := a.dataDir()
+	if err == nil {
+		err = a.awaitRoom(first, dir)
+	}
+	if err != nil {
+		return err
+	}
 	h, err := a.openHost(first, wholePipeline, "up")
 	if first.Err() != nil && h == nil {
 		return errors.New("interrupted before it was up")
