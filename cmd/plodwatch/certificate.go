@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/tls"
 	"fmt"
+	"log/slog"
 	"os"
 	"sync"
 	"time"
@@ -12,18 +13,21 @@ import (
 // so that a renewed certificate needs no restart.
 type certificate struct {
 	certFile, keyFile string
+	log               *slog.Logger
 
 	mu      sync.Mutex
 	changed [2]time.Time // of the files, when they were read
+	failed  [2]time.Time // the same, when they last could not be read and that was logged
 	loaded  *tls.Certificate
 }
 
-func newCertificate(certFile, keyFile string) *certificate {
-	return &certificate{certFile: certFile, keyFile: keyFile}
+func newCertificate(certFile, keyFile string, log *slog.Logger) *certificate {
+	return &certificate{certFile: certFile, keyFile: keyFile, log: log, failed: [2]time.Time{time.Unix(0, 1)}}
 }
 
 // get returns the certificate. While a changed pair cannot be read, for
-// example because only one of its files has been written, the old one serves.
+// example because only one of its files has been written, the old one serves,
+// which is logged once for each change.
 func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -31,7 +35,7 @@ func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	for i, name := range []string{c.certFile, c.keyFile} {
 		info, err := os.Stat(name)
 		if err != nil {
-			return c.orOld(err)
+			return c.orOld(changed, err)
 		}
 		changed[i] = info.ModTime()
 	}
@@ -40,15 +44,19 @@ func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	}
 	pair, err := tls.LoadX509KeyPair(c.certFile, c.keyFile)
 	if err != nil {
-		return c.orOld(err)
+		return c.orOld(changed, err)
 	}
 	c.loaded, c.changed = &pair, changed
 	return c.loaded, nil
 }
 
-func (c *certificate) orOld(err error) (*tls.Certificate, error) {
-	if c.loaded != nil {
-		return c.loaded, nil
+func (c *certificate) orOld(changed [2]time.Time, err error) (*tls.Certificate, error) {
+	if c.loaded == nil {
+		return nil, fmt.Errorf("read the certificate: %w", err)
 	}
-	return nil, fmt.Errorf("read the certificate: %w", err)
+	if changed != c.failed {
+		c.failed = changed
+		c.log.Warn("the renewed certificate cannot be read; the old one serves", "error", err)
+	}
+	return c.loaded, nil
 }

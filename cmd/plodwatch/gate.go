@@ -41,17 +41,26 @@ func (f *gateFlags) config(athlete string) (upload.Config, error) {
 	cfg.MaxFITBytes, cfg.MaxBytes = f.MaxFIT<<20, f.MaxUpload<<20
 	cfg.Rate, cfg.Burst, cfg.Concurrency = f.UploadRate, f.UploadBurst, f.UploadsAtOnce
 	cfg.DefaultAthlete = schema.AthleteID(athlete)
-	for _, text := range f.TrustedProxy {
-		p, err := prefixOf(text)
-		if err != nil {
-			return cfg, err
-		}
-		cfg.TrustedProxies = append(cfg.TrustedProxies, p)
+	var err error
+	if cfg.TrustedProxies, err = f.trustedProxies(); err != nil {
+		return cfg, err
 	}
 	if (f.TLSCert == "") != (f.TLSKey == "") {
 		return cfg, errors.New("need both --tls-cert and --tls-key, or neither")
 	}
 	return cfg, cfg.Validate()
+}
+
+func (f *gateFlags) trustedProxies() ([]netip.Prefix, error) {
+	var all []netip.Prefix
+	for _, text := range f.TrustedProxy {
+		p, err := prefixOf(text)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, p)
+	}
+	return all, nil
 }
 
 // prefixOf reads an address or a range of addresses.
@@ -194,7 +203,7 @@ func (c *gateCmd) Run(ctx context.Context, a *app) error {
 		fmt.Fprintln(a.stdout, "The configuration is sound.")
 		return nil
 	}
-	listener, err := listenOutside(ctx, c.Listen, &c.gateFlags)
+	listener, err := listenOutside(ctx, a.log, c.Listen, &c.gateFlags)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"sync/atomic"
@@ -26,8 +27,8 @@ type probe struct {
 // uploadDoors are the lines about uploads on a process's first page.
 const uploadDoors = "/api/v3/uploads    POST files; GET /api/openapi.yaml says more\n/dav/     WebDAV\n"
 
-// outsideHandler serves what a process shows to the outside: metrics, to
-// whoever may look, and health. All other addresses are for the rest.
+// outsideHandler serves what a process shows to the outside: health, and
+// to whoever may look metrics and what exactly is wrong. All other addresses are for the rest.
 func outsideHandler(reg *prometheus.Registry, stopping *atomic.Bool, probes []probe, mayLook func(*http.Request) bool, rest http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	metrics := promhttp.HandlerFor(reg, promhttp.HandlerOpts{Registry: reg})
@@ -50,7 +51,11 @@ func outsideHandler(reg *prometheus.Registry, stopping *atomic.Bool, probes []pr
 		}
 		for _, p := range probes {
 			if err := p.ask(ctx); err != nil {
-				http.Error(w, p.name+": "+err.Error(), http.StatusServiceUnavailable)
+				text := p.name
+				if mayLook(r) { // errors name servers and directories
+					text += ": " + err.Error()
+				}
+				http.Error(w, text, http.StatusServiceUnavailable)
 				return
 			}
 		}
@@ -85,25 +90,29 @@ const maxConnections = 1024
 
 // listenOutside listens on addr, which checkListen has passed, with TLS when
 // there is a certificate.
-func listenOutside(ctx context.Context, addr string, f *gateFlags) (net.Listener, error) {
-	return listenFor(ctx, "--listen", addr, f)
+func listenOutside(ctx context.Context, log *slog.Logger, addr string, f *gateFlags) (net.Listener, error) {
+	return listenFor(ctx, log, "--listen", addr, f)
 }
 
 // listenFor is listenOutside for the address that another flag gives.
-func listenFor(ctx context.Context, flag, addr string, f *gateFlags) (net.Listener, error) {
+func listenFor(ctx context.Context, log *slog.Logger, flag, addr string, f *gateFlags) (net.Listener, error) {
 	var certificate *certificate
 	if f.TLSCert != "" {
-		certificate = newCertificate(f.TLSCert, f.TLSKey)
+		certificate = newCertificate(f.TLSCert, f.TLSKey, log)
 		if _, err := certificate.get(nil); err != nil {
 			return nil, err
 		}
+	}
+	proxies, err := f.trustedProxies()
+	if err != nil {
+		return nil, err
 	}
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s (choose another with %s): %w", addr, flag, err)
 	}
-	l = netutil.LimitListener(l, maxConnections)
+	l = netutil.LimitListener(limitEach(l, connectionsEach, proxies), maxConnections)
 	if certificate != nil {
 		l = tls.NewListener(l, &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: certificate.get})
 	}

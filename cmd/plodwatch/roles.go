@@ -216,7 +216,7 @@ func (r *roleProcess) run(ctx context.Context, a *app) error {
 		return nil
 	}
 	r.pipeline = newPipeline(a, dir, r.Grace)
-	listener, err := listenOutside(ctx, r.listen, &gateFlags{})
+	listener, err := listenOutside(ctx, a.log, r.listen, &gateFlags{})
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"plodwatch/ingest"
@@ -141,10 +142,30 @@ func (g *Gate) routes() http.Handler {
 	dav := newDAVDoor(g)
 	add("PUT "+davPrefix+"/", "dav_put", takes, dav.put)
 	add(davPrefix+"/", "dav", looks, dav.other)
-	add("/api/", "unknown", options{open: true}, func(http.ResponseWriter, *http.Request, caller) error {
+	known := http.NewServeMux() // all but the next
+	for _, pattern := range g.doors {
+		known.Handle(pattern, http.NotFoundHandler())
+	}
+	add("/api/", "unknown", options{open: true}, func(w http.ResponseWriter, r *http.Request, _ caller) error {
+		if methods := methodsAt(known, r); methods != "" {
+			w.Header().Set("Allow", methods)
+			return refuse(http.StatusMethodNotAllowed, "method", "invalid", "the methods are "+methods)
+		}
 		return refuse(http.StatusNotFound, "path", "not found", "there is nothing at this path; GET /api/openapi.yaml lists what there is")
 	})
 	return Tidy(mux)
+}
+
+// methodsAt returns the methods by which a mux has something at the path of a
+// request, as the header Allow lists them, or "".
+func methodsAt(mux *http.ServeMux, r *http.Request) string {
+	var all []string
+	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+		if _, pattern := mux.Handler(&http.Request{Method: method, URL: r.URL, Host: r.Host}); pattern != "" {
+			all = append(all, method)
+		}
+	}
+	return strings.Join(all, ", ")
 }
 
 // door is one way in. The error it returns is answered as a fault.
