@@ -44,6 +44,7 @@ func pages() []page {
 		{patterns: []string{"POST " + pathTokens}, needs: mayChange, handler: (*Web).addToken},
 		{patterns: []string{"POST " + pathRevoke}, needs: mayChange, handler: (*Web).revokeToken},
 		{patterns: []string{"GET " + pathQuery, "POST " + pathQuery}, name: "Query", handler: (*Web).query},
+		{patterns: []string{"GET " + pathDocs, "GET " + pathDoc}, name: "Docs", open: true, handler: (*Web).docs},
 
 		{patterns: []string{"GET " + pathEvents}, handler: (*Web).events},
 		{patterns: []string{"GET " + pathSignIn, "POST " + pathSignIn}, open: true, handler: (*Web).signIn},

@@ -173,7 +173,7 @@ func (m *programModel) checkFlags(t *testing.T, where, line string) {
 			known[f.Name] = true
 		}
 	}
-	for _, f := range regexp.MustCompile(`(?:^|\s)--([a-z][a-z-]*)`).FindAllStringSubmatch(line, -1) {
+	for _, f := range regexp.MustCompile(`(?:^|\s)--([a-z][a-z0-9-]*)`).FindAllStringSubmatch(line, -1) {
 		if !known[f[1]] {
 			t.Errorf("%s: plodwatch %s has no flag --%s", where, command, f[1])
 		}

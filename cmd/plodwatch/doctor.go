@@ -25,7 +25,9 @@ func (c *doctorCmd) Help() string {
 	return `Give it the flags, settings file and environment of the plodwatch that does not work. Each
 line is ok, warn or fail, with what is wrong and what to do. The data are not changed; the
 engines' data are opened to see whether they can be, unless a running plodwatch holds them.
-A NATS server gets one message that nobody reads. The exit code is 1 when anything failed.
+A NATS server gets one message that nobody reads.
+
+Exit codes: 0 nothing fails, 1 a check fails, or usage.
 
 Examples:
   plodwatch doctor

@@ -77,7 +77,7 @@ func TestEveryCommandHasExamples(t *testing.T) {
 	settleEnvironment(t)
 	parser, _ := parserOf(t)
 	for _, leaf := range parser.Model.Leaves(false) {
-		name := strings.TrimPrefix(leaf.Path(), "plodwatch ")
+		name := leaf.Path()
 		t.Run(name, func(t *testing.T) {
 			_, examples, found := strings.Cut(leaf.Detail, "Examples:\n")
 			if !found {

@@ -17,9 +17,10 @@ type healthcheckCmd struct {
 
 // Help says more than fits a line.
 func (c *healthcheckCmd) Help() string {
-	return `The exit code is 0 when it is ready. Whether plain HTTP or HTTPS is spoken there it finds
-out by itself; the certificate is not looked at, for it is another name's than the
-address that is asked, and nothing secret is sent.
+	return `Whether plain HTTP or HTTPS is spoken there it finds out by itself; the certificate is not
+looked at, for it is another name's than the address that is asked, and nothing secret is sent.
+
+Exit codes: 0 ready, 1 not ready, or usage.
 
 Examples:
   plodwatch healthcheck

@@ -77,6 +77,7 @@ var homes = map[string][]string{
 	"github.com/schollz/progressbar/v3":      {"cmd/plodwatch"},
 	"go.yaml.in/yaml/v3":                     {"cmd/plodwatch"},
 	"github.com/getkin/kin-openapi":          {}, // tests of ingest/upload only
+	"github.com/yuin/goldmark":               {"analyze/web"},
 	"mvdan.cc/sh/v3":                         {}, // tests of cmd/plodwatch only
 	"github.com/creack/pty":                  {}, // tests of cmd/plodwatch only
 }

@@ -91,7 +91,9 @@ type logImportCmd struct {
 // Help says more than fits a line.
 func (c *logImportCmd) Help() string {
 	return `Columns: date, and any of resting_hr, hrv, sleep_h, energy, note, athlete. A line that
-cannot be understood is reported with its number and left out; then the exit code is 2.
+cannot be understood is reported with its number and left out.
+
+Exit codes: 0 all lines taken, 1 usage or environment, 2 some lines left out.
 
 Examples:
   printf 'date,resting_hr,energy\n2026-03-01,52,🙂\n2026-03-02,55,tired\n' | plodwatch log import -`

@@ -78,7 +78,7 @@ type cli struct {
 	Migrate     migrateCmd     `cmd:"" help:"Create or bring up to date the tables and streams." example:"plodwatch migrate --nats nats://10.0.0.5:4222 --blobs nats"`
 	Engine      engineCmd      `cmd:"" help:"Install or look at the embedded ClickHouse engine."`
 	Doctor      doctorCmd      `cmd:"" help:"Look for what is wrong with the set-up, and say what to do."`
-	Healthcheck healthcheckCmd `cmd:"" help:"Ask a running plodwatch whether it is ready; for containers." example:"plodwatch healthcheck --listen 127.0.0.1:8020"`
+	Healthcheck healthcheckCmd `cmd:"" help:"Ask a running plodwatch whether it is ready; for containers."`
 	Completion  completionCmd  `cmd:"" help:"Print the code that has a shell complete plodwatch's words."`
 	Man         manCmd         `cmd:"" help:"Print the manual page."`
 	Version     versionCmd     `cmd:"" help:"Print the version." example:"plodwatch version --json"`

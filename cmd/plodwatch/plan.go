@@ -104,7 +104,9 @@ type planImportCmd struct {
 // Help says more than fits a line.
 func (c *planImportCmd) Help() string {
 	return `Columns: date, intent (easy, moderate, hard, race or rest), and athlete. A line that cannot be
-understood is reported with its number and left out; then the exit code is 2.
+understood is reported with its number and left out.
+
+Exit codes: 0 all lines taken, 1 usage or environment, 2 some lines left out.
 
 Examples:
   printf 'date,intent\n2026-03-02,easy\n2026-03-03,hard\n' | plodwatch plan import -`

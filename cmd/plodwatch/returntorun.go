@@ -375,6 +375,8 @@ volume_to_pct, cap_rule (none, session, week), under_cap_share, rpe_from, rpe_be
 hard_rpe_from, hard_rpe_below, hard_share_from, hard_share_to, hard_sessions,
 hard_sessions_later, hard_later_from, text. A phase replaces the one of the same number.
 
+Exit codes: 0 all lines taken, 1 usage or environment, 2 some lines left out.
+
 Examples:
   plodwatch query --format CSVWithNames 'SELECT * FROM return_phases' > phases.csv
   plodwatch return-to-run protocol import phases.csv`
