@@ -11,7 +11,7 @@ import (
 // variables are known, and nothing runs as root.
 func TestDeployKubernetes(t *testing.T) {
 	kustomizations, err := filepath.Glob(filepath.Join(deployDir, "kubernetes", "*", "kustomization.yaml"))
-	if err != nil || len(kustomizations) != 2 {
+	if err != nil || len(kustomizations) != 3 {
 		t.Fatalf("%d kustomizations: %v", len(kustomizations), err)
 	}
 	for _, k := range kustomizations {
@@ -23,6 +23,7 @@ func TestDeployKubernetes(t *testing.T) {
 					t.Run(o.text("kind")+" "+o.text("metadata", "name"), func(t *testing.T) { c.checkPod(t, o, pod) })
 				}
 				c.checkSelector(t, o)
+				c.checkScaled(t, o)
 			}
 		})
 	}
@@ -38,16 +39,17 @@ type cluster struct {
 func readCluster(t *testing.T, dir string) *cluster {
 	t.Helper()
 	c := &cluster{model: modelOf(t), kustomization: documents(t, filepath.Join(dir, "kustomization.yaml"))[0]}
-	resources := c.kustomization.texts("resources")
-	for _, name := range resources {
-		c.objects = append(c.objects, documents(t, filepath.Join(dir, name))...)
+	used := c.kustomization.texts("resources")
+	for _, patch := range c.kustomization.objects("patches") {
+		used = append(used, patch.text("path"))
 	}
 	for _, name := range deployFiles(t) {
 		base := filepath.Base(name)
-		if filepath.Dir(name) == dir && base != "kustomization.yaml" && !slices.Contains(resources, base) {
+		if filepath.Dir(name) == dir && base != "kustomization.yaml" && !slices.Contains(used, base) {
 			t.Errorf("%s is not in the kustomization", name)
 		}
 	}
+	c.objects = built(t, dir)
 	for _, o := range c.objects {
 		if o.text("apiVersion") == "" || o.text("kind") == "" || o.text("metadata", "name") == "" {
 			t.Errorf("an object without kind or name: %v", o)
@@ -145,7 +147,7 @@ func (c *cluster) checkContainer(t *testing.T, container object) {
 	}
 	known := false
 	for _, i := range c.kustomization.objects("images") {
-		known = known || i.text("name") == container.text("image")
+		known = known || i.text("newName")+":"+i.text("newTag") == container.text("image")
 	}
 	if !known {
 		t.Errorf("the kustomization does not name image %s", container.text("image"))
@@ -185,6 +187,25 @@ func checkProbes(t *testing.T, container object) {
 		get := container.object(probe, "httpGet")
 		if get.text("path") != path || !strings.HasSuffix(args[i+1], ":"+ports[get.text("port")]) {
 			t.Errorf("%s asks %v, it listens on %s", probe, get, args[i+1])
+		}
+	}
+}
+
+// checkScaled wants an autoscaler to scale something that is there and has no
+// number of its own, and whose use of the CPU can be told.
+func (c *cluster) checkScaled(t *testing.T, o object) {
+	t.Helper()
+	if o.text("kind") != "HorizontalPodAutoscaler" {
+		return
+	}
+	target := c.find(o.text("spec", "scaleTargetRef", "kind"), o.text("spec", "scaleTargetRef", "name"))
+	if target == nil || target.at("spec", "replicas") != nil {
+		t.Errorf("%s scales what is not there, or has a number of its own", o.text("metadata", "name"))
+		return
+	}
+	for _, container := range podOf(target).objects("spec", "containers") {
+		if container.text("resources", "requests", "cpu") == "" {
+			t.Errorf("%s scales by a CPU that is not asked for", o.text("metadata", "name"))
 		}
 	}
 }

@@ -78,6 +78,8 @@ var homes = map[string][]string{
 	"go.yaml.in/yaml/v3":                     {"cmd/plodwatch"},
 	"github.com/getkin/kin-openapi":          {}, // tests of ingest/upload only
 	"github.com/yuin/goldmark":               {"analyze/web"},
+	"k8s.io/api":                             {}, // tests of deploy/kubernetes only
+	"sigs.k8s.io/kustomize":                  {}, // tests of deploy/kubernetes only
 	"mvdan.cc/sh/v3":                         {}, // tests of cmd/plodwatch only
 	"github.com/creack/pty":                  {}, // tests of cmd/plodwatch only
 }
