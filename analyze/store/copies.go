@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -38,9 +39,16 @@ type copyRow struct {
 }
 
 // hrSharesSQL is the permille of classified time in bands of 5 bpm, the first
-// below 80 bpm and the last from 200 bpm on.
-const hrSharesSQL = `arrayMap(k -> toUInt16(round(1000 * arraySum(arraySlice(hr_ms, if(k = 0, 1, 75 + 5 * k), if(k = 0, 79, if(k = 25, 56, 5)))) /
-	greatest(classified_ms, 1))), range(26)) AS hr_shares`
+// below 80 bpm and the last from 200 bpm on. Each band has an expression of its
+// own: a function over the bands would hold hr_ms once for each of them.
+func hrSharesSQL() string {
+	bands := []string{"arraySum(arraySlice(hr_ms, 1, 79))"}
+	for from := 80; from < 200; from += 5 {
+		bands = append(bands, fmt.Sprintf("arraySum(arraySlice(hr_ms, %d, 5))", from))
+	}
+	bands = append(bands, "arraySum(arraySlice(hr_ms, 200, 56))")
+	return "arrayMap(ms -> toUInt16(round(1000 * ms / greatest(classified_ms, 1))), [" + strings.Join(bands, ", ") + "]) AS hr_shares"
+}
 
 // Copies returns the athletes' sessions with what was decided and chosen.
 func (s *Store) Copies(ctx context.Context, athletes []schema.AthleteID) (map[schema.AthleteID][]analyze.Copy, error) {
@@ -52,7 +60,7 @@ func (s *Store) Copies(ctx context.Context, athletes []schema.AthleteID) (map[sc
 			return err
 		}
 		var rows []copyRow
-		query := "SELECT " + strings.Replace(columnsOf(copyRow{}), "hr_shares", hrSharesSQL, 1) +
+		query := "SELECT " + strings.Replace(columnsOf(copyRow{}), "hr_shares", hrSharesSQL(), 1) +
 			" FROM sessions_versions FINAL WHERE athlete_id IN {athletes:Array(String)}"
 		if err := s.conn.Select(ctx, &rows, query); err != nil {
 			return err
