@@ -102,8 +102,9 @@ func renderDoc(source []byte) (*doc, error) {
 	if err := md.Renderer().Render(&b, source, root); err != nil {
 		return nil, fmt.Errorf("write documentation: %w", err)
 	}
-	// Wide tables scroll by themselves, and by the keyboard.
-	html := strings.NewReplacer("<table>", `<div class="wide" tabindex="0"><table>`, "</table>", "</table></div>").Replace(b.String())
+	// Wide tables and long lines scroll by themselves, and by the keyboard.
+	html := strings.NewReplacer("<table>", `<div class="wide" tabindex="0"><table>`, "</table>", "</table></div>",
+		"<pre>", `<pre tabindex="0">`).Replace(b.String())
 	d.Body = template.HTML(html) //nolint:gosec // of our own files, and goldmark leaves raw HTML out
 	return d, nil
 }
