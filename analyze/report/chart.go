@@ -182,8 +182,8 @@ func ShareChart(weeks []store.Week) *Chart {
 	return c
 }
 
-// loadChart draws fitness, fatigue and form day by day; nil without load.
-func (r *Weeks) loadChart() *Chart {
+// LoadChart draws fitness, fatigue and form day by day; nil without load.
+func (r *Weeks) LoadChart() *Chart {
 	low, high, known := 0.0, 0.0, false
 	for i := range r.Load {
 		for _, v := range []*float64{r.Load[i].CTL, r.Load[i].ATL, r.Load[i].TSB} {

@@ -197,8 +197,8 @@ func (r *Weeks) summary() string {
 	return text + fmt.Sprintf(". The shape is %s.", labelWords(d.Label))
 }
 
-// tally counts the weeks' verdicts in a sentence.
-func (r *Weeks) tally() string {
+// Tally counts the weeks' verdicts in a sentence.
+func (r *Weeks) Tally() string {
 	n := map[string]int{}
 	for i := range r.Weeks {
 		n[r.Weeks[i].Verdict]++

@@ -24,7 +24,8 @@ func Words() template.FuncMap {
 		"broken":  func(v store.Violation) string { return violationWords(&v) },
 		"reasons": func(w store.ReturnWeek) []string { return append(append([]string{}, w.Reasons...), w.NotJudged...) },
 		"plural":  count, "percent": wholePercent, "pace": paceText, "number": number, "signed": signedClock,
-		"cause": causeText,
+		"cause": causeText, "zone": zoneName, "zoneModel": zoneModelText, "offset": offsetText, "offsetSource": offsetSourceText,
+		"bpm": fromText, "fine": clockFine, "exact": percent,
 	}
 }
 
@@ -52,9 +53,9 @@ type page struct {
 }
 
 func (r *Weeks) page() *page {
-	p := &page{Weeks: r, Summary: r.summary(), Tally: r.tally(), LoadNote: r.loadNote()}
+	p := &page{Weeks: r, Summary: r.summary(), Tally: r.Tally(), LoadNote: r.loadNote()}
 	if n := len(r.Weeks); n > 0 {
-		p.Hours, p.Shares, p.LoadLines = HoursChart(r.Weeks), ShareChart(r.Weeks), r.loadChart()
+		p.Hours, p.Shares, p.LoadLines = HoursChart(r.Weeks), ShareChart(r.Weeks), r.LoadChart()
 		if m := r.Weeks[n-1].LoadModel; m != "" && m != "none" {
 			p.LoadModel = loadModelText(m)
 		}

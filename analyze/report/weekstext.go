@@ -66,7 +66,7 @@ func (r *Weeks) WriteText(w io.Writer, look Look) error {
 	for _, f := range r.Settings {
 		l.printf("  %s: %s\n", f.Since(), f.Words)
 	}
-	l.printf("\n%s\n%s\n", r.summary(), r.tally())
+	l.printf("\n%s\n%s\n", r.summary(), r.Tally())
 	r.weekTable(l, look)
 	r.loadTable(l)
 	r.violationText(l)

@@ -47,6 +47,9 @@ func wholePercent(share float64) string {
 // it over 75 % or 80 %.
 func Percent(share float64) string { return wholePercent(share) }
 
+// Clock writes a duration in seconds as h:mm:ss.
+func Clock(seconds float64) string { return clock(seconds) }
+
 // Day writes a day of the form 2006-01-02 for people.
 func Day(day string) string { return dayText(day) }
 

@@ -6,12 +6,59 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
+
+	"plodwatch/analyze/store"
+	"plodwatch/analyze/web"
 )
 
-// TestWhoMayLook goes through who asks, how they say who they are, and what
-// they get. The store is empty: an athlete without sessions has a page, too.
-func TestWhoMayLook(t *testing.T) {
+// TestAccess asks an empty store: nothing it holds decides who may look.
+func TestAccess(t *testing.T) {
 	st := newStore(t)
+	for name, test := range map[string]func(*testing.T, *store.Store){
+		"who may look": testWhoMayLook, "signing in": testSigningIn, "signing in leads nowhere else": testSigningInLeadsNowhereElse,
+		"wrong tokens are slowed down": testWrongTokensAreSlowedDown, "other sites are refused": testOtherSitesAreRefused,
+		"a stolen cookie ends with signing out": testStolenCookie,
+	} {
+		t.Run(name, func(t *testing.T) { test(t, st) })
+	}
+}
+
+// testStolenCookie: signing out ends what the cookie stands for, not only the
+// cookie in this browser, and time does, too.
+func testStolenCookie(t *testing.T, st *store.Store) {
+	now := time.Now()
+	s := serve(t, st, newGuests(), func(_ *web.Config, d *web.Deps) { d.Now = func() time.Time { return now } })
+	use := func(cookie string) int {
+		r := s.request(t, http.MethodGet, "/a/anna/", nil)
+		r.Header.Set("Cookie", cookie)
+		return s.do(t, r).status
+	}
+	cookie, _, _ := strings.Cut(s.signIn(t, "anna-reads").header.Get("Set-Cookie"), ";")
+	s.client.Jar = nil
+	if got := use(cookie); got != http.StatusOK {
+		t.Fatalf("the cookie %q: %d", cookie, got)
+	}
+	r := s.request(t, http.MethodPost, "/sign-out", url.Values{})
+	r.Header.Set("Cookie", cookie)
+	s.do(t, r)
+	if got := use(cookie); got != http.StatusSeeOther {
+		t.Errorf("after signing out: %d", got)
+	}
+	cookie, _, _ = strings.Cut(s.signIn(t, "anna-reads").header.Get("Set-Cookie"), ";")
+	now = now.Add(7*24*time.Hour - time.Second)
+	if got := use(cookie); got != http.StatusOK {
+		t.Errorf("on the last day: %d", got)
+	}
+	now = now.Add(time.Second)
+	if got := use(cookie); got != http.StatusSeeOther {
+		t.Errorf("after its time: %d", got)
+	}
+}
+
+// testWhoMayLook goes through who asks, how they say who they are, and what
+// they get. The store is empty: an athlete without sessions has a page, too.
+func testWhoMayLook(t *testing.T, st *store.Store) {
 	with := func(secret string) func(*http.Request) {
 		return func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+secret) }
 	}
@@ -72,10 +119,9 @@ func TestWhoMayLook(t *testing.T) {
 	})
 }
 
-// TestSigningIn: the cookie is not the token, ends with it, and leads nowhere
+// testSigningIn: the cookie is not the token, ends with it, and leads nowhere
 // but into the page.
-func TestSigningIn(t *testing.T) {
-	st := newStore(t)
+func testSigningIn(t *testing.T, st *store.Store) {
 	g := newGuests()
 	s := serve(t, st, g, nil)
 	if got := s.signIn(t, "wrong"); got.status != http.StatusUnauthorized || len(got.header.Values("Set-Cookie")) != 0 {
@@ -108,18 +154,16 @@ func TestSigningIn(t *testing.T) {
 	if got := s.get(t, "/a/bert/"); got.status != http.StatusOK {
 		t.Errorf("bert's page: %d", got.status)
 	}
-	old := s.client.Jar
 	if got := s.do(t, s.request(t, http.MethodPost, "/sign-out", url.Values{})); got.status != http.StatusSeeOther {
 		t.Errorf("sign out: %d", got.status)
 	}
-	s.client.Jar = old
 	if got := s.get(t, "/a/bert/"); got.status != http.StatusSeeOther {
 		t.Errorf("after signing out: %d", got.status)
 	}
 }
 
-func TestSigningInLeadsNowhereElse(t *testing.T) {
-	s := serve(t, newStore(t), newGuests(), nil)
+func testSigningInLeadsNowhereElse(t *testing.T, st *store.Store) {
+	s := serve(t, st, newGuests(), nil)
 	for next, want := range map[string]string{
 		"/a/anna/weeks?x=1": "/a/anna/weeks?x=1", "https://evil.example/": "/", "//evil.example/": "/", `/\evil.example`: "/",
 		"a/anna": "/", "": "/", "javascript:alert(1)": "/", "/a\r\nSet-Cookie: x=y": "/",
@@ -132,8 +176,8 @@ func TestSigningInLeadsNowhereElse(t *testing.T) {
 	}
 }
 
-func TestWrongTokensAreSlowedDown(t *testing.T) {
-	s := serve(t, newStore(t), newGuests(), nil)
+func testWrongTokensAreSlowedDown(t *testing.T, st *store.Store) {
+	s := serve(t, st, newGuests(), nil)
 	try := func(from, secret string) int {
 		r := s.request(t, http.MethodPost, "/sign-in", url.Values{"token": {secret}})
 		r.Header.Set("Test-From", from)
@@ -152,12 +196,12 @@ func TestWrongTokensAreSlowedDown(t *testing.T) {
 	}
 }
 
-// TestOtherSitesAreRefused: forms of other sites, and sites whose name was made
+// testOtherSitesAreRefused: forms of other sites, and sites whose name was made
 // to point here.
-func TestOtherSitesAreRefused(t *testing.T) {
+func testOtherSitesAreRefused(t *testing.T, st *store.Store) {
 	g := newGuests()
 	g.owner = true
-	s := serve(t, newStore(t), g, nil)
+	s := serve(t, st, g, nil)
 	post := func(name, value string) int {
 		r := s.request(t, http.MethodPost, "/sign-out", url.Values{})
 		r.Header.Set(name, value)

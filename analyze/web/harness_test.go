@@ -3,13 +3,16 @@ package web_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -20,21 +23,38 @@ import (
 	"plodwatch/deploy/inprocess/chdb"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// engine is the one engine that this process may hold; each test has a
+// database of its own.
+var engine *chdb.Engine //nolint:gochecknoglobals // one a process
 
-// newStore returns tables of the engine in this process, migrated and empty.
+func TestMain(m *testing.M) { os.Exit(withEngine(m)) }
+
+func withEngine(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "web")
+	if err == nil {
+		defer os.RemoveAll(dir)
+		engine, err = chdb.Open(chdb.Config{Path: dir})
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	code := m.Run()
+	if err := errors.Join(engine.Close(), goleak.Find()); err != nil && code == 0 {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return code
+}
+
+// database is the number of the next one.
+var database atomic.Int64 //nolint:gochecknoglobals // counts
+
+// newStore returns tables that are migrated and empty.
 func newStore(tb testing.TB) *store.Store {
 	tb.Helper()
-	engine, err := chdb.Open(chdb.Config{Path: tb.TempDir()})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() {
-		if err := engine.Close(); err != nil {
-			tb.Error(err)
-		}
-	})
-	st, err := store.Open(tb.Context(), store.Config{RoundTripper: engine.RoundTripper()})
+	name := fmt.Sprintf("t%d", database.Add(1))
+	st, err := store.Open(tb.Context(), store.Config{RoundTripper: engine.RoundTripper(), Database: name})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -108,6 +128,7 @@ type site struct {
 
 	web    *web.Web
 	client *http.Client
+	stop   func() // ends the page's Run and waits for it; more than once is once
 }
 
 // serve serves the page. Its Run ends with the test.
@@ -128,11 +149,14 @@ func serve(tb testing.TB, st *store.Store, access web.Access, change func(*web.C
 	ended := make(chan error, 1)
 	go func() { ended <- page.Run(ctx) }()
 	s := &site{Server: httptest.NewServer(page.Handler()), web: page}
-	tb.Cleanup(func() {
+	s.stop = sync.OnceFunc(func() {
 		stop()
 		if err := <-ended; err != nil {
 			tb.Error(err)
 		}
+	})
+	tb.Cleanup(func() {
+		s.stop()
 		s.Close()
 	})
 	jar, err := cookiejar.New(nil)

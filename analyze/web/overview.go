@@ -5,15 +5,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	"plodwatch/analyze/intensity"
 	"plodwatch/analyze/periods"
 	"plodwatch/analyze/report"
 	"plodwatch/analyze/store"
 	"plodwatch/schema"
 )
-
-// overviewWeeks is how many weeks the overview draws.
-const overviewWeeks = 13
 
 // windowDays are the windows that the overview judges; the one of 28 days is
 // the one to go by.
@@ -28,11 +27,14 @@ type overviewData struct {
 	HRMax    *hrMaxUsed
 	Weeks    []store.Week
 	Patterns []report.Pattern
-	Broken   []store.Violation
+	Broken   uint64 // easy days of the last 28 that were not easy
 	Return   *store.ReturnWeek
 	Hours    *report.Chart
-	Latest   []store.Summary
+	Latest   []*latestRow
 }
+
+// BrokenCount is Broken for the words about it.
+func (d *overviewData) BrokenCount() int { return int(d.Broken) } //nolint:gosec // few
 
 // window is a number of days and how they are judged.
 type window struct {
@@ -127,17 +129,11 @@ func (w *window) Sentence() string {
 
 // hrMaxUsed is the max HR that the latest session was judged by.
 type hrMaxUsed struct {
-	BPM    *float64 `ch:"hr_max"`
-	Source string   `ch:"hr_max_source"`
-	VT1    *float64 `ch:"vt1"`
-	VT2    *float64 `ch:"vt2"`
-	From   string   // first day of the settings that say so, "" when none does
+	BPM      *float64
+	Source   string
+	VT1, VT2 *float64
+	From     string // first day of the settings that say so, "" when none does
 }
-
-const hrMaxSQL = `SELECT i.hr_max AS hr_max, toString(i.hr_max_source) AS hr_max_source, i.vt1 AS vt1, i.vt2 AS vt2
-	FROM sessions AS s INNER JOIN intensity AS i ON i.athlete_id = s.athlete_id AND i.session_id = s.session_id
-	WHERE s.athlete_id = {athlete:String} AND i.athlete_id = {athlete:String} AND s.local_day <= {until:Date32}
-	ORDER BY s.started_at DESC LIMIT 1`
 
 // BPMValue is the max HR, 0 when it is unknown.
 func (h *hrMaxUsed) BPMValue() float64 {
@@ -165,9 +161,62 @@ func (h *hrMaxUsed) Words() string {
 	return "unknown: set it, or nothing can be judged"
 }
 
-// latestSQL finds the day of the last session, and how long ago that is.
-const latestSQL = `SELECT toString(max(local_day)) AS day, toInt32(dateDiff('day', max(local_day), toDate32(now('UTC')))) AS silent, count() AS sessions
-	FROM sessions WHERE athlete_id = {athlete:String} AND local_day <= {until:Date32}`
+// latestRow is one of the latest sessions, as a row of the list, with what it
+// was judged by.
+type latestRow struct {
+	SessionID   uuid.UUID `ch:"session_id"`
+	Athlete     string    `ch:"athlete_id"`
+	Sport       string    `ch:"sport"`
+	SubSport    string    `ch:"sub_sport"`
+	StartedAt   time.Time `ch:"started_at"`
+	UTCOffsetS  int32     `ch:"utc_offset_s"`
+	TimerS      float64   `ch:"timer_s"`
+	DistanceM   *float64  `ch:"distance_m"`
+	HRAvg       *float64  `ch:"hr_avg"`
+	LowS        *float64  `ch:"low_s"`
+	ModerateS   *float64  `ch:"moderate_s"`
+	HighS       *float64  `ch:"high_s"`
+	Above60S    *float64  `ch:"above60_s"`
+	Class       *string   `ch:"session_class"`
+	Verdict     string    `ch:"verdict"`
+	HRMax       *float64  `ch:"hr_max_used"`
+	HRMaxSource string    `ch:"hr_max_source"`
+	VT1         *float64  `ch:"vt1"`
+	VT2         *float64  `ch:"vt2"`
+	Day         string    `ch:"day"`
+	Silent      int32     `ch:"silent"` // days from it to today
+}
+
+// Split is the bar of low, moderate and high time.
+func (r *latestRow) Split() *splitBar { return splitOf(r.LowS, r.ModerateS, r.HighS) }
+
+// Was says how hard it was, or why that is not known.
+func (r *latestRow) Was() string { return wasText(r.Class, r.Verdict) }
+
+// latestSQL names the latest sessions first, and reads only those: joining all
+// that an athlete has takes longer than everything else on the page.
+const latestSQL = `WITH (SELECT groupArray(session_id) FROM (
+			SELECT session_id FROM sessions WHERE athlete_id = {athlete:String} AND local_day <= {until:Date32}
+			ORDER BY started_at DESC, session_id DESC LIMIT 6)) AS latest
+	SELECT s.session_id AS session_id, s.athlete_id AS athlete_id, s.sport AS sport, s.sub_sport AS sub_sport, s.started_at AS started_at,
+		s.utc_offset_s AS utc_offset_s, s.timer_s AS timer_s, s.distance_m AS distance_m, s.hr_avg AS hr_avg, i.low_s AS low_s,
+		i.moderate_s AS moderate_s, i.high_s AS high_s, i.above60_s AS above60_s, i.session_class AS session_class,
+		toString(i.verdict) AS verdict, i.hr_max AS hr_max_used, toString(i.hr_max_source) AS hr_max_source, i.vt1 AS vt1, i.vt2 AS vt2,
+		toString(s.local_day) AS day, toInt32(dateDiff('day', s.local_day, toDate32(now('UTC')))) AS silent
+	FROM (SELECT * FROM sessions WHERE athlete_id = {athlete:String} AND has(latest, session_id)) AS s
+	LEFT JOIN (SELECT * FROM intensity WHERE athlete_id = {athlete:String} AND has(latest, session_id)) AS i ON i.session_id = s.session_id
+	ORDER BY s.started_at DESC, s.session_id DESC`
+
+// chartWeeksSQL reads what the picture of the weeks needs.
+const chartWeeksSQL = `SELECT week, toString(w.week_start) AS week_start, toString(w.week_end) AS week_end, sessions, hours, low_s, moderate_s, high_s
+	FROM weekly_intensity AS w WHERE w.athlete_id = {athlete:String} AND w.week_start > {until:Date32} - 91 AND w.week_start <= {until:Date32}
+	ORDER BY w.week_start`
+
+const signsSQL = `SELECT toString(w.day) AS day, signal, pattern, value, baseline, change, unit, threshold, inputs, missing
+	FROM warnings AS w WHERE w.athlete_id = {athlete:String} AND w.day > {until:Date32} - 28 AND w.day <= {until:Date32} ORDER BY w.day, signal`
+
+const brokenSQL = `SELECT count() AS broken FROM easy_day_violations AS v
+	WHERE v.athlete_id = {athlete:String} AND v.day > {until:Date32} - 28 AND v.day <= {until:Date32}`
 
 // overview shows how an athlete's last days and weeks went.
 func (w *Web) overview(v *visit) error {
@@ -175,28 +224,36 @@ func (w *Web) overview(v *visit) error {
 	if err != nil {
 		return err
 	}
-	var latest []struct {
-		Day      string `ch:"day"`
-		Silent   int32  `ch:"silent"`
-		Sessions uint64 `ch:"sessions"`
-	}
-	if err := v.sql(&latest, latestSQL, store.Parameters{"athlete": string(v.athlete), "until": until.String()}); err != nil {
+	data := &overviewData{Until: until, Today: !v.r.URL.Query().Has("until")}
+	var latest []latestRow
+	if err := v.sql(&latest, latestSQL, v.untilDay(until)); err != nil {
 		return err
 	}
-	if latest[0].Sessions == 0 {
+	if len(latest) == 0 {
 		return v.render("empty", "Overview", nil)
 	}
-	const quietDays = 10 // as who_needs_a_call
-	data := &overviewData{Until: until, Today: !v.r.URL.Query().Has("until")}
-	if last, err := schema.ParseDay(latest[0].Day); err != nil {
+	last, err := schema.ParseDay(latest[0].Day)
+	if err != nil {
 		return fmt.Errorf("read the last day: %w", err)
-	} else if data.Today && latest[0].Silent > quietDays {
-		data.Until, data.Silent = last, int(latest[0].Silent)
+	}
+	const quietDays = 10 // as who_needs_a_call
+	if silent := int(latest[0].Silent); data.Today && silent > quietDays {
+		data.Until, data.Silent = last, silent
+	} else if data.Today {
+		data.Until = max(last, schema.DayOf(w.deps.Now().UnixMilli(), latest[0].UTCOffsetS))
+	}
+	for i := range latest {
+		data.Latest = append(data.Latest, &latest[i])
 	}
 	if err := v.fillOverview(data); err != nil {
 		return err
 	}
 	return v.render("overview", "Overview", data)
+}
+
+// untilDay are the parameters of queries about an athlete up to a day.
+func (v *visit) untilDay(day schema.Day) store.Parameters {
+	return store.Parameters{"athlete": string(v.athlete), "until": day.String()}
 }
 
 // until is the day the visitor asks about, today when they name none.
@@ -212,42 +269,60 @@ func (v *visit) until() (schema.Day, error) {
 	return day, nil
 }
 
-// fillOverview reads what the overview shows.
+// fillOverview reads what the overview shows besides the latest sessions.
 func (v *visit) fillOverview(data *overviewData) error {
-	st, err := v.tables()
-	if err != nil {
-		return err
-	}
-	p := store.Parameters{"athlete": string(v.athlete), "until": data.Until.String()}
-	var rows []windowRow
-	if err := v.sql(&rows, windowSQL, p); err != nil {
-		return err
-	}
-	data.Windows = windowsOf(rows)
-	o, err := st.Overview(v.r.Context(), v.athlete, overviewWeeks, &data.Until)
-	if err != nil {
-		return err
-	}
-	r := report.ForWeeks(v.athlete, o, nil)
-	data.Weeks, data.Patterns, data.Broken = r.Weeks, r.Patterns, r.Violations
-	if n := len(r.ReturnToRun); n > 0 && r.ReturnToRun[n-1].To >= data.Until.String() {
-		data.Return = &r.ReturnToRun[n-1]
-	}
-	if len(r.Weeks) > 0 {
-		data.Hours = report.HoursChart(r.Weeks)
-	}
-	var used []hrMaxUsed
-	if err := v.sql(&used, hrMaxSQL, p); err != nil {
-		return err
-	}
-	if len(used) > 0 {
-		data.HRMax = &used[0]
-		if err := data.HRMax.since(v, st, data.Until); err != nil {
+	p := v.untilDay(data.Until)
+	var (
+		windows []windowRow
+		o       store.Overview
+		broken  []struct {
+			Broken uint64 `ch:"broken"`
+		}
+	)
+	for _, q := range []struct {
+		into any
+		sql  string
+	}{{&windows, windowSQL}, {&o.Weeks, chartWeeksSQL}, {&o.Warnings, signsSQL}, {&broken, brokenSQL}} {
+		if err := v.sql(q.into, q.sql, p); err != nil {
 			return err
 		}
 	}
-	data.Latest, err = st.List(v.r.Context(), store.ListFilter{Athlete: v.athlete, To: &data.Until, Limit: 6})
-	return err
+	data.Windows = windowsOf(windows)
+	data.Weeks, data.Broken = o.Weeks, broken[0].Broken
+	data.Patterns = report.ForWeeks(v.athlete, &o, nil).Patterns
+	if len(o.Weeks) > 0 {
+		data.Hours = report.HoursChart(o.Weeks)
+	}
+	latest := data.Latest[0]
+	data.HRMax = &hrMaxUsed{BPM: latest.HRMax, Source: latest.HRMaxSource, VT1: latest.VT1, VT2: latest.VT2}
+	if err := data.HRMax.since(v, data.Until); err != nil {
+		return err
+	}
+	return v.returnToRun(data)
+}
+
+// returnToRun fills in the week of a return to running that the last day lies
+// in. Most athletes have none, which is quickly known.
+func (v *visit) returnToRun(data *overviewData) error {
+	p := v.untilDay(data.Until)
+	var some []struct {
+		N uint64 `ch:"n"`
+	}
+	if err := v.sql(&some, "SELECT count() AS n FROM returns_versions WHERE athlete_id = {athlete:String}", p); err != nil || some[0].N == 0 {
+		return err
+	}
+	const query = `SELECT phase, phase_name, week, toString(r.week_from) AS week_from, toString(r.week_to) AS week_to, complete, sessions, days,
+			days_allowed, volume_pct, over_cap_s, cap_bpm, sessions_over_cap, hard_sessions, outcome, reasons, not_judged, next_week
+		FROM return_to_run AS r WHERE r.athlete_id = {athlete:String} AND r.week_from <= {until:Date32} AND r.week_to >= {until:Date32}
+		ORDER BY r.week_from DESC LIMIT 1`
+	var weeks []store.ReturnWeek
+	if err := v.sql(&weeks, query, p); err != nil {
+		return err
+	}
+	if len(weeks) > 0 {
+		data.Return = &weeks[0]
+	}
+	return nil
 }
 
 // windowsOf returns all windows, those without sessions too.
@@ -266,9 +341,13 @@ func windowsOf(rows []windowRow) []*window {
 }
 
 // since fills in from when on the settings say the max HR.
-func (h *hrMaxUsed) since(v *visit, st *store.Store, until schema.Day) error {
+func (h *hrMaxUsed) since(v *visit, until schema.Day) error {
 	if intensity.HRMaxSource(h.Source) != intensity.HRMaxSetting {
 		return nil
+	}
+	st, err := v.tables()
+	if err != nil {
+		return err
 	}
 	all, err := st.Settings(v.r.Context(), []schema.AthleteID{v.athlete})
 	if err != nil {

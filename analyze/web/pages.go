@@ -24,6 +24,10 @@ type page struct {
 const (
 	pathHome     = "/{$}"
 	pathOverview = "/a/{athlete}/{$}"
+	pathWeeks    = "/a/{athlete}/weeks"
+	pathSessions = "/a/{athlete}/sessions"
+	pathSession  = "/a/{athlete}/sessions/{session}"
+	pathCurves   = "/a/{athlete}/sessions/{session}/curves.json"
 	pathSignIn   = "/sign-in"
 	pathSignOut  = "/sign-out"
 	pathEvents   = "/events"
@@ -34,6 +38,10 @@ func pages() []page {
 	return []page{
 		{patterns: []string{"GET " + pathHome}, handler: (*Web).home},
 		{patterns: []string{"GET " + pathOverview}, name: "Overview", handler: (*Web).overview},
+		{patterns: []string{"GET " + pathWeeks}, name: "Weeks", handler: (*Web).weeks},
+		{patterns: []string{"GET " + pathSessions}, name: "Sessions", handler: (*Web).sessions},
+		{patterns: []string{"GET " + pathSession}, handler: (*Web).session},
+		{patterns: []string{"GET " + pathCurves}, handler: (*Web).curves},
 
 		{patterns: []string{"GET " + pathImports}, name: "Imports", handler: (*Web).imports},
 		{patterns: []string{"POST " + pathImports}, needs: mayUpload, handler: (*Web).takeFiles},

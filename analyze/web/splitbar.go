@@ -19,6 +19,15 @@ type splitPart struct {
 	Share        float64
 }
 
+// splitOf is the bar of low, moderate and high seconds; nil when they are not
+// known.
+func splitOf(low, moderate, high *float64) *splitBar {
+	if low == nil || moderate == nil || high == nil {
+		return nil
+	}
+	return newSplitBar("time", *low, *moderate, *high)
+}
+
 // newSplitBar splits a bar; nil when there is nothing to split.
 func newSplitBar(what string, low, moderate, high float64) *splitBar {
 	total := low + moderate + high

@@ -51,13 +51,18 @@ func (w *Web) words() template.FuncMap {
 	all["chart"] = func(c *report.Chart, about string) chartData { return chartData{c, about} }
 	all["started"] = startedText
 	all["km"] = kmText
-	all["was"] = wasText
-	all["splitOf"] = func(s store.Summary) *splitBar {
-		if s.LowS == nil || s.ModerateS == nil || s.HighS == nil {
-			return nil
+	all["percentOf"] = func(share float64) string { return strconv.FormatFloat(100*share, 'f', 2, 64) }
+	all["classes"] = func() []link {
+		return []link{
+			{Name: "all"},
+			{Name: "easy", Address: "easy"},
+			{Name: "moderate", Address: "moderate"},
+			{Name: "hard", Address: "hard"},
+			{Name: "not judged", Address: "none"},
+			{Name: "easy day broken", Address: "broken"},
 		}
-		return newSplitBar("time", *s.LowS, *s.ModerateS, *s.HighS)
 	}
+	all["weekBar"] = func(w store.Week) *splitBar { return splitOf(w.LowS, w.ModerateS, w.HighS) }
 	maps.Copy(all, formWords())
 	return all
 }
@@ -75,11 +80,11 @@ func kmText(m *float64) string {
 }
 
 // wasText says how hard a session was, or why that is not known.
-func wasText(s store.Summary) string {
-	if s.SessionClass != nil && s.Verdict == "ok" {
-		return *s.SessionClass
+func wasText(class *string, verdict string) string {
+	if class != nil && verdict == "ok" {
+		return *class
 	}
-	return verdictText(s.Verdict)
+	return verdictText(verdict)
 }
 
 // verdictText is the verdict of a session for people.

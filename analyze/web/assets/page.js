@@ -68,6 +68,25 @@ if (url && "EventSource" in window) {
   document.addEventListener("visibilitychange", () => { if (!document.hidden) soon(); });
 }
 
+// What is wider than the screen can be scrolled by keyboard, too.
+function reachable() {
+  for (const box of document.querySelectorAll(".wide, .scroll")) {
+    const wider = box.scrollWidth > box.clientWidth + 1;
+    if (wider === box.hasAttribute("tabindex")) continue;
+    if (wider) {
+      box.tabIndex = 0;
+      box.setAttribute("role", "region");
+      box.setAttribute("aria-label", (box.querySelector("caption, figcaption")?.textContent || "table") + ", can be scrolled");
+    } else {
+      for (const name of ["tabindex", "role", "aria-label"]) box.removeAttribute(name);
+    }
+  }
+}
+reachable();
+addEventListener("resize", reachable);
+document.addEventListener("refreshed", reachable);
+document.addEventListener("toggle", reachable, true);
+
 // An open list of athletes closes with Escape and when something else is used.
 for (const picker of document.querySelectorAll("details.picker")) {
   picker.addEventListener("keydown", (e) => {
