@@ -18,14 +18,13 @@ import (
 	"plodwatch/analyze"
 	"plodwatch/analyze/store"
 	"plodwatch/analyze/web"
-	"plodwatch/deploy/inprocess/chdb"
 	"plodwatch/schema"
 )
 
 // doors are what the daemon puts behind the page; here they write down what
 // reaches them. SQL goes to the engine.
 type doors struct {
-	engine   *chdb.Engine
+	database string
 	uploaded []string // athlete/name=content
 	refuse   *web.Refused
 	set      []schema.Settings
@@ -69,13 +68,13 @@ func (d *doors) SetSettings(_ context.Context, s schema.Settings) (int, error) {
 }
 
 func (d *doors) Query(ctx context.Context, w io.Writer, sql, format string) error {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://engine/?default_format="+format, strings.NewReader(sql))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://engine/?database="+d.database+"&default_format="+format, strings.NewReader(sql))
 	if err != nil {
 		return err
 	}
 	answer := httptest.NewRecorder()
 	defer func() { _ = recover() }() // an answer that breaks off
-	d.engine.ReadOnlyHandler(nil).ServeHTTP(answer, r)
+	engine.ReadOnlyHandler(nil).ServeHTTP(answer, r)
 	if answer.Code != http.StatusOK {
 		return &web.Refused{Words: answer.Body.String()}
 	}
@@ -101,28 +100,8 @@ func (a aside) Drop(_ context.Context, ids []uint64) (int, error) {
 // withDoors serves the page with everything behind it.
 func withDoors(t *testing.T, access web.Access) (*site, *doors, *store.Store) {
 	t.Helper()
-	engine, err := chdb.Open(chdb.Config{Path: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := engine.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	st, err := store.Open(t.Context(), store.Config{RoundTripper: engine.RoundTripper()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := st.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	if _, err := st.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	d := &doors{engine: engine}
+	st := newStore(t)
+	d := &doors{database: st.Database()}
 	s := serve(t, st, access, func(_ *web.Config, deps *web.Deps) {
 		deps.Uploads, deps.DeadLetters, deps.Settings, deps.Tokens, deps.Queries = d, aside{d}, d, d, d
 	})

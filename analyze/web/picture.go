@@ -145,7 +145,7 @@ func speedPicture(c *curveData) *curvePicture {
 	name := func(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
 	what := "Speed"
 	if c.Pace {
-		name, what = paceOf, "Pace"
+		name, what = kmhAsPace, "Pace"
 	}
 	step := 2.0
 	if !c.Pace {
@@ -160,8 +160,8 @@ func speedPicture(c *curveData) *curvePicture {
 	return p
 }
 
-// paceOf writes km/h as minutes a kilometre.
-func paceOf(kmh float64) string {
+// kmhAsPace writes km/h as minutes a kilometre.
+func kmhAsPace(kmh float64) string {
 	if kmh <= 0 {
 		return "–"
 	}
