@@ -19,6 +19,7 @@ import (
 	"plodwatch/analyze"
 	"plodwatch/analyze/announce"
 	"plodwatch/analyze/feed"
+	"plodwatch/analyze/sqldoor"
 	"plodwatch/ingest"
 	"plodwatch/ingest/folder"
 	"plodwatch/ingest/inbox"
@@ -131,6 +132,7 @@ func TestReferenceMetrics(t *testing.T) {
 			newSelfReconciler(&pipeline{reg: reg}, time.Hour, nil)
 			r.MustRegister(reg)
 		}},
+		{"SQL of other tools", "`up`, with `--sql-listen`", func(r prometheus.Registerer) { sqldoor.NewMetrics(r) }},
 		{"Announcements", "`up`, `analyze`", func(r prometheus.Registerer) { announce.NewMetrics(r) }},
 	} {
 		p.printf("\n## %s\n\nIn %s.\n", part.title, part.in)
