@@ -129,7 +129,7 @@ func hrPicture(c *curveData) *curvePicture {
 	x, y := axis{0, c.Elapsed, p.Left, p.Right}, p.y
 	for _, b := range c.Bounds {
 		if at := y.place(b.BPM); at >= p.Top && at <= p.Bottom {
-			p.Bounds = append(p.Bounds, mark{Y: at, Text: fmt.Sprintf("%s (%s)", b.Name, strconv.FormatFloat(b.BPM, 'f', -1, 64)), Kind: b.Kind})
+			p.Bounds = append(p.Bounds, mark{Y: at, Text: fmt.Sprintf("%s (%s)", b.Name, strconv.FormatFloat(math.Round(10*b.BPM)/10, 'f', -1, 64)), Kind: b.Kind})
 		}
 	}
 	for i, t := range c.Rejected.T {

@@ -56,7 +56,7 @@ func (t *thinner) add(p point) {
 	}
 	if t.broken && t.known && p.T-t.lastT >= t.width {
 		t.flush()
-		t.out = append(t.out, point{p.T, math.NaN()})
+		t.out = append(t.out, point{(t.lastT + p.T) / 2, math.NaN()})
 	}
 	t.broken, t.known, t.lastT = false, true, p.T
 	if !t.some {

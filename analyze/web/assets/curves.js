@@ -9,7 +9,7 @@ const pace = (kmh) => { const s = Math.round(3600 / kmh); return kmh > 0 ? `${Ma
 // merge puts two curves on one axis of time; a point of one is no hole in the
 // other, a break stays one.
 function merge(a, b) {
-  return uPlot.join([[a.t, a.v], [b.t, b.v]], [[2], [1]]);
+  return uPlot.join([[a.t, a.v], [b.t, b.v]], [[0, 2], [0, 1]]);
 }
 
 // marks draws what does not count behind the curves, and the bounds before.
@@ -46,7 +46,7 @@ function marks(data, bounds) {
           ctx.setLineDash([]);
           ctx.lineWidth = 4 * devicePixelRatio;
           ctx.strokeStyle = css("--paper");
-          const text = `${b.name} (${b.bpm})`;
+          const text = `${b.name} (${Math.round(10 * b.bpm) / 10})`;
           ctx.strokeText(text, bbox.left + bbox.width - 2, y - 2 * devicePixelRatio);
           ctx.fillText(text, bbox.left + bbox.width - 2, y - 2 * devicePixelRatio);
         }

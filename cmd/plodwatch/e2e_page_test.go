@@ -1,0 +1,161 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// pageClient asks the daemon as a browser does that follows nothing.
+func pageClient() *http.Client {
+	return &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+}
+
+// page asks for a page; header is name and value by turns, Host among them.
+func (d *daemon) page(method, path string, form url.Values, header ...string) posted {
+	d.p.t.Helper()
+	req, err := http.NewRequestWithContext(d.p.t.Context(), method, "http://"+d.address+path, strings.NewReader(form.Encode()))
+	if err != nil {
+		d.p.t.Fatal(err)
+	}
+	if form != nil {
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+		if header[i] == "Host" {
+			req.Host = header[i+1]
+		}
+	}
+	resp, err := pageClient().Do(req)
+	if err != nil {
+		d.p.t.Fatalf("%s: %v", path, err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		d.p.t.Fatal(err)
+	}
+	return posted{status: resp.StatusCode, header: resp.Header, body: string(body)}
+}
+
+// TestEndToEndPage: the daemon's own page, for this machine, for the holders of
+// tokens elsewhere, and for nobody else; it hears of a file that comes in, and
+// a page that listens does not hold up the end.
+func TestEndToEndPage(t *testing.T) {
+	p := newPerson(t)
+	p.imports(exitOK, filepath.Join(activities(), "easy_run.fit"))
+	secret := strings.TrimSpace(p.do(exitOK, "token", "add", "--athlete", "anna", "--role", "read").stdout)
+	mine := strings.TrimSpace(p.do(exitOK, "token", "add", "--athlete", "me", "--role", "upload").stdout)
+	d := p.up()
+	if got := d.page(http.MethodGet, "/", nil); got.status != http.StatusSeeOther || got.header.Get("Location") != "/a/me/" {
+		t.Fatalf("the first page: %d to %q", got.status, got.header.Get("Location"))
+	}
+	for _, path := range []string{"/a/me/", "/a/me/weeks", "/a/me/sessions"} {
+		if got := d.page(http.MethodGet, path, nil); got.status != http.StatusOK || !strings.Contains(got.body, "plodwatch") {
+			t.Errorf("%s: %d", path, got.status)
+		}
+	}
+	elsewhere := []string{"X-Forwarded-For", "203.0.113.9"}
+	for _, c := range []struct {
+		name, path string
+		header     []string
+		want       int
+	}{
+		{"from elsewhere", "/a/me/", elsewhere, http.StatusSeeOther},
+		{"a foreign name", "/a/me/", []string{"Host", "evil.example"}, http.StatusMisdirectedRequest},
+		{"a wrong token", "/a/me/", append([]string{"Authorization", "Bearer plod_wrong"}, elsewhere...), http.StatusUnauthorized},
+		{"another's token", "/a/me/", append([]string{"Authorization", "Bearer " + secret}, elsewhere...), http.StatusNotFound},
+		{"the athlete's token", "/a/me/", append([]string{"Authorization", "Bearer " + mine}, elsewhere...), http.StatusOK},
+		{"health needs no token", "/livez", elsewhere, http.StatusOK},
+	} {
+		if got := d.page(http.MethodGet, c.path, nil, c.header...); got.status != c.want {
+			t.Errorf("%s: %d, want %d", c.name, got.status, c.want)
+		}
+	}
+	d.signsIn(mine, elsewhere)
+	stream := d.listens()
+	data, err := os.ReadFile(filepath.Join(activities(), "intervals.gpx"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := post(t, d.address, "/api/v3/uploads?filename=run.gpx", bytes.NewReader(data), map[string]string{"Authorization": "Bearer " + mine})
+	if err != nil || got.status != http.StatusCreated {
+		t.Fatalf("upload: %d %v", got.status, err)
+	}
+	heard := make(chan bool, 1)
+	go func() {
+		for stream.Scan() {
+			if stream.Text() == "event: outcome" {
+				heard <- true
+			}
+		}
+		close(heard)
+	}()
+	select {
+	case ok := <-heard:
+		if !ok {
+			t.Fatal("the stream ended before the file was heard of")
+		}
+	case <-time.After(patience):
+		t.Fatal("nothing was heard of the file")
+	}
+	d.stop(syscall.SIGTERM)
+	if _, more := <-heard; more {
+		t.Error("the file was heard of twice")
+	}
+}
+
+// signsIn signs in from elsewhere with a token, which is then revoked.
+func (d *daemon) signsIn(secret string, elsewhere []string) {
+	t := d.p.t
+	t.Helper()
+	got := d.page(http.MethodPost, "/sign-in", url.Values{"token": {secret}, "next": {"/a/me/weeks"}}, elsewhere...)
+	cookie, _, _ := strings.Cut(got.header.Get("Set-Cookie"), ";")
+	if got.status != http.StatusSeeOther || got.header.Get("Location") != "/a/me/weeks" || cookie == "" || strings.Contains(cookie, secret) {
+		t.Fatalf("sign in: %d to %q with %q", got.status, got.header.Get("Location"), cookie)
+	}
+	with := append([]string{"Cookie", cookie}, elsewhere...)
+	if got := d.page(http.MethodGet, "/a/me/", nil, with...); got.status != http.StatusOK {
+		t.Errorf("signed in: %d", got.status)
+	}
+	if got := d.page(http.MethodPost, "/sign-out", url.Values{}, append([]string{"Origin", "https://evil.example"}, with...)...); got.status != http.StatusForbidden {
+		t.Errorf("another site's form: %d", got.status)
+	}
+	temporary := strings.TrimSpace(d.p.do(exitOK, "token", "add", "--athlete", "me", "--role", "read").stdout)
+	got = d.page(http.MethodPost, "/sign-in", url.Values{"token": {temporary}}, elsewhere...)
+	cookie, _, _ = strings.Cut(got.header.Get("Set-Cookie"), ";")
+	id := strings.Split(temporary, "_")[1]
+	d.p.do(exitOK, "token", "revoke", id)
+	if got := d.page(http.MethodGet, "/a/me/", nil, append([]string{"Cookie", cookie}, elsewhere...)...); got.status != http.StatusSeeOther {
+		t.Errorf("with a revoked token: %d", got.status)
+	}
+}
+
+// listens opens the stream of events, which ends with the daemon.
+func (d *daemon) listens() *bufio.Scanner {
+	t := d.p.t
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+d.address+"/events?athlete=me", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := pageClient().Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { resp.Body.Close() })
+	in := bufio.NewScanner(resp.Body)
+	if resp.StatusCode != http.StatusOK || !in.Scan() {
+		t.Fatalf("events: %d", resp.StatusCode)
+	}
+	return in
+}
