@@ -40,11 +40,11 @@ demo-season: build libchdb
 	@GO="$(GO)" bash .tools/demo-season.sh
 
 ## test: every test, with the real engines
-test: libchdb
+test: libchdb browser
 	@GO="$(GO)" bash .tools/test.sh
 
 ## race: every test under the race detector
-race: libchdb
+race: libchdb browser
 	$(GO) test -race -timeout 40m ./... ./testdata/gen/...
 
 ## chaos: kill every role at random under load, disturb networks, cut the power, and count; SEED=1 KILLS=230 NATS=1 (or 3) CUTS=5
@@ -64,6 +64,20 @@ vuln:
 ## clickhouse-client: install the client for Node that a test of the SQL endpoint uses into the user's cache
 clickhouse-client:
 	@bash .tools/clickhouse-client.sh
+
+## browser: install Debian's Chromium for the test of the page, where it is missing; without it the test is skipped
+browser:
+	@bash .tools/browser.sh
+
+## browser-tools: install axe-core, with which that test checks pages, into the user's cache
+browser-tools:
+	@bash .tools/browser-tools.sh
+
+## screenshots: pictures of every page, light, dark and on a phone, in bin/screenshots
+screenshots: libchdb browser
+	@rm -rf bin/screenshots && mkdir -p bin/screenshots
+	PLODWATCH_SCREENSHOTS=$(CURDIR)/bin/screenshots $(GO) test ./cmd/plodwatch -run '^TestEndToEndBrowser$$' -count 1
+	@ls bin/screenshots
 
 ## bench: benchmarks, each beside its limit, as ratios
 bench: libchdb
@@ -86,4 +100,4 @@ generate:
 clean:
 	rm -rf bin $(DATA) demo-season
 
-.PHONY: help build man libchdb demo demo-season test race chaos lint clickhouse-client bench fuzz golden generate clean
+.PHONY: help build man libchdb demo demo-season test race chaos lint clickhouse-client browser browser-tools screenshots bench fuzz golden generate clean

@@ -292,8 +292,14 @@ func (w *Web) takeForm(v *visit) error {
 	return v.render("imports", "Imports", data)
 }
 
+// nameOf returns what a browser calls a file, which writes a quotation mark as
+// %22.
+func nameOf(part *multipart.Part) string {
+	return strings.ReplaceAll(path.Base(strings.ReplaceAll(part.FileName(), `\`, "/")), "%22", `"`)
+}
+
 func (w *Web) takePart(v *visit, part *multipart.Part) handed {
-	h := handed{Name: path.Base(strings.ReplaceAll(part.FileName(), `\`, "/")), Status: http.StatusCreated, Words: "taken"}
+	h := handed{Name: nameOf(part), Status: http.StatusCreated, Words: "taken"}
 	rc, err := w.deps.Uploads.Take(v.r.Context(), v.visitor, v.athlete, h.Name, part)
 	var refused *Refused
 	switch {

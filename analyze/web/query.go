@@ -59,7 +59,7 @@ type answerTable struct {
 	Columns []column
 	Rows    [][]cell
 	Cut     bool // there are more rows
-	Took    time.Duration
+	Took    string
 }
 
 // column is a column of an answer.
@@ -155,7 +155,7 @@ func (w *Web) answer(v *visit, data *queryData) {
 		data.Fault = err.Error()
 		return
 	}
-	table.Took = w.deps.Now().Sub(began).Round(time.Millisecond)
+	table.Took = fmt.Sprintf("%.2f s", w.deps.Now().Sub(began).Seconds())
 	data.Answer = table
 }
 

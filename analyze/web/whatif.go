@@ -12,7 +12,7 @@ import (
 )
 
 // whatIfRows bounds each table of a what-if.
-const whatIfRows = 200
+const whatIfRows = 500
 
 // whatIfData is what other settings would change.
 type whatIfData struct {
@@ -84,16 +84,19 @@ func (d *whatIfData) pick() {
 	d.ChangedWeeks = d.ChangedWeeks[:len(d.ChangedWeeks)-d.CutWeeks]
 }
 
-// VerdictsChanged is how many weeks would get another verdict.
-func (d *whatIfData) VerdictsChanged() int {
-	n := 0
-	for i := range d.Weeks {
-		if d.Weeks[i].Before.Verdict != d.Weeks[i].After.Verdict {
-			n++
+// OtherVerdicts are the weeks that would get another verdict, the latest first.
+func (d *whatIfData) OtherVerdicts() []*report.ComparedWeek {
+	var all []*report.ComparedWeek
+	for i := len(d.Weeks) - 1; i >= 0; i-- {
+		if k := &d.Weeks[i]; k.Before.Verdict != k.After.Verdict {
+			all = append(all, k)
 		}
 	}
-	return n
+	return all
 }
+
+// VerdictsChanged is how many weeks would get another verdict.
+func (d *whatIfData) VerdictsChanged() int { return len(d.OtherVerdicts()) }
 
 // shareOrDash writes a share, or that there is none.
 func shareOrDash(share *float64) string {

@@ -82,6 +82,8 @@ var homes = map[string][]string{
 	"sigs.k8s.io/kustomize":                  {}, // tests of deploy/kubernetes only
 	"mvdan.cc/sh/v3":                         {}, // tests of cmd/plodwatch only
 	"github.com/creack/pty":                  {}, // tests of cmd/plodwatch only
+	"github.com/chromedp/chromedp":           {}, // tests of cmd/plodwatch only
+	"github.com/chromedp/cdproto":            {}, // tests of cmd/plodwatch only
 }
 
 // TestImportsPointOneWay reads the imports of every package of the module.
