@@ -19,8 +19,11 @@ import (
 	"github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
+	"github.com/nats-io/nats.go"
 
 	"plodwatch/deploy/inprocess/chdb"
+	"plodwatch/schema"
+	"plodwatch/schema/streams"
 	"plodwatch/testdata/gen/activity"
 )
 
@@ -38,6 +41,7 @@ type pageVisit struct {
 
 	p       *person
 	d       *daemon
+	nats    string // URL of the queues
 	folder  string // for pictures
 	axe     string // axe-core's script
 	session string // address of the session that was opened
@@ -58,7 +62,8 @@ func TestEndToEndBrowser(t *testing.T) {
 	if script == "" {
 		t.Log(why)
 	}
-	v.axe = script
+	v.axe, v.nats = script, natsServer(t)
+	v.p.flags = []string{"--nats", v.nats}
 	v.settlesIn()
 	v.d = v.p.up()
 	for _, part := range []struct {
@@ -71,6 +76,7 @@ func TestEndToEndBrowser(t *testing.T) {
 		{"another max HR is shown before it is applied", (*pageVisit).changesMaxHR},
 		{"SQL answers, and can be taken away", (*pageVisit).asks},
 		{"a token is shown once", (*pageVisit).makesAToken},
+		{"what was set aside is queued again or dropped", (*pageVisit).looksAfterDeadLetters},
 		{"every page can be read by everybody", (*pageVisit).looksAtEverything},
 	} {
 		if !t.Run(part.name, func(t *testing.T) { part.run(v.as(t)) }) {
@@ -114,6 +120,7 @@ func (v *pageVisit) settlesIn() {
 	v.p.do(exitOK, "athlete", "set", "me", "--max-hr", "188", "--rest-hr", "48", "--sex", "male", "--time-zone", "Europe/Zurich")
 	v.p.imports(exitOK, l.folder)
 	v.p.imports(exitOK, "--athlete", "lena", ofLena())
+	v.p.do(exitOK, "log", "add", "me", "--date", "2025-02-08", "--resting-hr", "52", "--note", attack)
 	if os.Getenv(screenshots) != "" {
 		l.writesDown()
 	}
@@ -330,6 +337,42 @@ func (v *pageVisit) makesAToken() {
 	}
 	v.do(chromedp.Click(chromedp.CSS("#tokens ~ .wide summary")), chromedp.Click(chromedp.CSS("form[action$=revoke] button")))
 	v.waits(`!document.querySelector("form[action$=revoke]")`)
+	v.well()
+}
+
+// looksAfterDeadLetters has a message that nobody can read set aside, queues it
+// again, and drops it when it comes back.
+func (v *pageVisit) looksAfterDeadLetters() {
+	conn, err := nats.Connect(v.nats)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := conn.Request(streams.ExportSubject(schema.JobID{9}), []byte(attack), patience); err != nil {
+		v.t.Fatal(err)
+	}
+	number := func(other string) string {
+		v.t.Helper()
+		var id string
+		within(v.t, patience, func() string {
+			v.open(v.address("/a/me/imports"))
+			id = value[string](v.tab, `document.querySelector("#set-aside input[name=id]")?.value ?? ""`)
+			if id == other {
+				return "nothing new was set aside"
+			}
+			return ""
+		})
+		return id
+	}
+	first := number("")
+	v.shoots(v.folder, "set-aside-light")
+	v.do(chromedp.Click(chromedp.CSS("#set-aside button[value=retry]")))
+	v.waits(`document.body.innerText.includes("1 queued again.")`)
+	if second := number(first); second == "" {
+		number("") // it was on its way
+	}
+	v.do(chromedp.Click(chromedp.CSS("#set-aside summary")), chromedp.Click(chromedp.CSS("#set-aside button[value=drop]")))
+	v.waits(`document.body.innerText.includes("1 dropped.") && !document.querySelector("#set-aside input")`)
 	v.well()
 }
 
