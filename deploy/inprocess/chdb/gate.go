@@ -121,10 +121,14 @@ func (g *gate) examine(req *request, st statement, database string) error {
 	if err != nil {
 		return err
 	}
+	above := "" // the kind of node in the line before
 	for line := range strings.Lines(syntax) {
+		parent := above
 		kind, name, _ := strings.Cut(strings.TrimSpace(line), " ")
 		name, _, _ = strings.Cut(name, " ")
+		above = kind
 		switch {
+		case kind == "Set" && parent == "Explain": // indexes = 1 and the like, which say what is to be explained
 		case kind == "Set": // readonly=1 guards the outermost one only
 			return refuse(codeReadOnly, "READONLY", "Cannot modify settings in readonly mode: a SETTINGS clause may stand at the very end only")
 		case kind == "Function" && g.e.forbidden[strings.ToLower(name)]:

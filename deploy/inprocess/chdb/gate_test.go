@@ -153,6 +153,7 @@ func TestGateLetsReadersRead(t *testing.T) {
 		}
 	}
 	for _, sql := range []string{
+		"EXPLAIN indexes = 1 SELECT * FROM open_book WHERE k = 1", "EXPLAIN SYNTAX oneline = 1 SELECT 1 SETTINGS max_threads = 1",
 		"DESCRIBE TABLE open_book", "SHOW CREATE TABLE open_book", "SHOW DATABASES", "EXPLAIN SELECT * FROM open_book",
 		"EXPLAIN PIPELINE SELECT sum(v) FROM open_book", "SELECT version()", "SELECT * FROM open_book FORMAT JSON", "SELECT * FROM open_book FORMAT Parquet",
 	} {
