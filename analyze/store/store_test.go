@@ -19,7 +19,14 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // so a test shares it among its parts.
 func openEngine(tb testing.TB) *chdb.Engine {
 	tb.Helper()
-	engine, err := chdb.Open(chdb.Config{Path: tb.TempDir()})
+	return openEngineOf(tb, chdb.Config{})
+}
+
+// openEngineOf is openEngine with other limits.
+func openEngineOf(tb testing.TB, cfg chdb.Config) *chdb.Engine {
+	tb.Helper()
+	cfg.Path = tb.TempDir()
+	engine, err := chdb.Open(cfg)
 	if err != nil {
 		tb.Fatal(err)
 	}
