@@ -159,3 +159,44 @@ func (d *daemon) listens() *bufio.Scanner {
 	}
 	return in
 }
+
+// TestEndToEndWeb: the page as a process of its own says that the tables are
+// away while nobody holds them, shows them as soon as somebody does, and
+// changes nothing.
+func TestEndToEndWeb(t *testing.T) {
+	p := newPerson(t)
+	p.imports(exitOK, filepath.Join(activities(), "easy_run.fit"))
+	w := p.role("web")
+	if got := w.page(http.MethodGet, "/a/me/", nil); got.status != http.StatusServiceUnavailable || got.header.Get("Retry-After") == "" {
+		t.Errorf("without tables: %d", got.status)
+	}
+	if status, body := w.get("/readyz"); status != http.StatusServiceUnavailable {
+		t.Errorf("without tables it is ready: %d %s", status, body)
+	}
+	d := p.up()
+	within(t, patience, func() string {
+		if status, body := w.get("/readyz"); status != http.StatusOK {
+			return body
+		}
+		return ""
+	})
+	here, there := d.page(http.MethodGet, "/a/me/sessions", nil), w.page(http.MethodGet, "/a/me/sessions", nil)
+	if there.status != http.StatusOK || !strings.Contains(there.body, "1 to 1 of 1") || !strings.Contains(here.body, "1 to 1 of 1") {
+		t.Errorf("the list: %d and %d", here.status, there.status)
+	}
+	if got := w.page(http.MethodGet, "/a/me/", nil, "X-Forwarded-For", "203.0.113.9"); got.status != http.StatusSeeOther {
+		t.Errorf("from elsewhere: %d", got.status)
+	}
+	d.stop(syscall.SIGTERM)
+	if err := w.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-w.done:
+		if err != nil {
+			t.Errorf("web ended with %v\n%s", err, w.stderr)
+		}
+	case <-time.After(patience):
+		t.Fatal("web did not stop")
+	}
+}

@@ -23,16 +23,22 @@ import (
 	"plodwatch/schema/streams"
 )
 
+// servingFlags are the flags of whatever serves people elsewhere.
+type servingFlags struct {
+	TLSCert      string   `name:"tls-cert" help:"Serve HTTPS with this certificate (PEM); read again when it changes." placeholder:"FILE" type:"path"`
+	TLSKey       string   `name:"tls-key" help:"Its private key (PEM)." placeholder:"FILE" type:"path"`
+	TrustedProxy []string `help:"Addresses of proxies whose X-Forwarded-For is believed; what comes from them needs a token." placeholder:"CIDR"`
+}
+
 // gateFlags are the flags of whatever serves uploads.
 type gateFlags struct {
-	TLSCert       string   `name:"tls-cert" help:"Serve HTTPS with this certificate (PEM); read again when it changes." placeholder:"FILE" type:"path"`
-	TLSKey        string   `name:"tls-key" help:"Its private key (PEM)." placeholder:"FILE" type:"path"`
-	TrustedProxy  []string `help:"Addresses of proxies whose X-Forwarded-For is believed; what comes from them needs a token." placeholder:"CIDR"`
-	MaxFIT        int64    `name:"max-fit" help:"Largest FIT file that is taken, MiB." default:"64" placeholder:"MIB"`
-	MaxUpload     int64    `name:"max-upload" help:"Largest file of any other kind that is taken, MiB." default:"256" placeholder:"MIB"`
-	UploadRate    float64  `help:"Uploads a second and token, on average." default:"100"`
-	UploadBurst   int      `help:"Uploads of a token at once before the rate counts." default:"200"`
-	UploadsAtOnce int      `help:"Uploads of a token that may be under way." default:"32"`
+	servingFlags
+
+	MaxFIT        int64   `name:"max-fit" help:"Largest FIT file that is taken, MiB." default:"64" placeholder:"MIB"`
+	MaxUpload     int64   `name:"max-upload" help:"Largest file of any other kind that is taken, MiB." default:"256" placeholder:"MIB"`
+	UploadRate    float64 `help:"Uploads a second and token, on average." default:"100"`
+	UploadBurst   int     `help:"Uploads of a token at once before the rate counts." default:"200"`
+	UploadsAtOnce int     `help:"Uploads of a token that may be under way." default:"32"`
 }
 
 // config returns the gate's configuration.
@@ -45,13 +51,20 @@ func (f *gateFlags) config(athlete string) (upload.Config, error) {
 	if cfg.TrustedProxies, err = f.trustedProxies(); err != nil {
 		return cfg, err
 	}
-	if (f.TLSCert == "") != (f.TLSKey == "") {
-		return cfg, errors.New("need both --tls-cert and --tls-key, or neither")
+	if err := f.checkTLS(); err != nil {
+		return cfg, err
 	}
 	return cfg, cfg.Validate()
 }
 
-func (f *gateFlags) trustedProxies() ([]netip.Prefix, error) {
+func (f *servingFlags) checkTLS() error {
+	if (f.TLSCert == "") != (f.TLSKey == "") {
+		return errors.New("need both --tls-cert and --tls-key, or neither")
+	}
+	return nil
+}
+
+func (f *servingFlags) trustedProxies() ([]netip.Prefix, error) {
 	var all []netip.Prefix
 	for _, text := range f.TrustedProxy {
 		p, err := prefixOf(text)
@@ -203,7 +216,7 @@ func (c *gateCmd) Run(ctx context.Context, a *app) error {
 		fmt.Fprintln(a.stdout, "The configuration is sound.")
 		return nil
 	}
-	listener, err := listenOutside(ctx, a.log, c.Listen, &c.gateFlags)
+	listener, err := listenOutside(ctx, a.log, c.Listen, &c.servingFlags)
 	if err != nil {
 		return err
 	}
@@ -364,7 +377,7 @@ func (a *app) checkListen(addr string) error {
 	return nil
 }
 
-func (f *gateFlags) scheme() string {
+func (f *servingFlags) scheme() string {
 	if f.TLSCert != "" {
 		return "https"
 	}

@@ -49,6 +49,7 @@ type cli struct {
 	globals
 
 	Up          upCmd          `cmd:"" help:"Run everything in one process: watched folder, workers, analyzer and HTTP."`
+	Web         webCmd         `cmd:"" help:"Serve the page as a process of its own."`
 	Gate        gateCmd        `cmd:"" help:"Take uploads as a process of its own, for workers elsewhere."`
 	Ingest      ingestCmd      `cmd:"" help:"Decode files as a process of its own, for analyzers elsewhere."`
 	Analyze     analyzeCmd     `cmd:"" help:"Compute and write rows as a process of its own."`

@@ -15,6 +15,7 @@ import (
 // permissions in deploy/nats go by them.
 const (
 	roleGate     = "gate"
+	roleWeb      = "web"
 	roleWorker   = "worker"
 	roleAnalyzer = "analyzer"
 	roleAdmin    = "admin" // all of it in one process

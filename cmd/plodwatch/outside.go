@@ -90,12 +90,12 @@ const maxConnections = 1024
 
 // listenOutside listens on addr, which checkListen has passed, with TLS when
 // there is a certificate.
-func listenOutside(ctx context.Context, log *slog.Logger, addr string, f *gateFlags) (net.Listener, error) {
+func listenOutside(ctx context.Context, log *slog.Logger, addr string, f *servingFlags) (net.Listener, error) {
 	return listenFor(ctx, log, "--listen", addr, f)
 }
 
 // listenFor is listenOutside for the address that another flag gives.
-func listenFor(ctx context.Context, log *slog.Logger, flag, addr string, f *gateFlags) (net.Listener, error) {
+func listenFor(ctx context.Context, log *slog.Logger, flag, addr string, f *servingFlags) (net.Listener, error) {
 	var certificate *certificate
 	if f.TLSCert != "" {
 		certificate = newCertificate(f.TLSCert, f.TLSKey, log)

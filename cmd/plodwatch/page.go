@@ -15,16 +15,24 @@ import (
 	"plodwatch/schema"
 )
 
-// pageAccess tells the page who looks, by the gate and the token file.
+// origins tells where requests come from.
+type origins interface {
+	FromThisMachine(r *http.Request) bool
+	ClientAddr(r *http.Request) string
+}
+
+// pageAccess tells the page who looks, by where requests come from and the
+// token file.
 type pageAccess struct {
-	gate   *upload.Gate
+	origins
+
 	tokens *tokens.File
 	own    schema.AthleteID // of whom this machine's files are
 }
 
 // Owner returns the owner for requests of this machine.
 func (p pageAccess) Owner(r *http.Request) (web.Visitor, bool) {
-	if !p.gate.FromThisMachine(r) {
+	if !p.FromThisMachine(r) {
 		return web.Visitor{}, false
 	}
 	return web.Visitor{Athlete: p.own, All: true, MayUpload: true, MayChange: true}, true
@@ -41,7 +49,7 @@ func (p pageAccess) Known(id string) (web.Visitor, error) {
 }
 
 // Address returns where a request comes from.
-func (p pageAccess) Address(r *http.Request) string { return p.gate.ClientAddr(r) }
+func (p pageAccess) Address(r *http.Request) string { return p.ClientAddr(r) }
 
 func visitorOf(t tokens.Token, err error) (web.Visitor, error) {
 	if errors.Is(err, tokens.ErrRefused) {
@@ -63,7 +71,7 @@ func (h *localHost) newPage(gate *upload.Gate, own string) (*web.Web, error) {
 	cfg := web.DefaultConfig()
 	cfg.Version = version
 	deps := web.Deps{
-		Tables: h.tables, Access: pageAccess{gate: gate, tokens: file, own: schema.AthleteID(own)},
+		Tables: h.tables, Access: pageAccess{origins: gate, tokens: file, own: schema.AthleteID(own)},
 		Places: place.New(), Conn: h.conn, Log: h.app.log,
 	}
 	h.addDoors(&deps, gate, file)

@@ -216,7 +216,7 @@ func (r *roleProcess) run(ctx context.Context, a *app) error {
 		return nil
 	}
 	r.pipeline = newPipeline(a, dir, r.Grace)
-	listener, err := listenOutside(ctx, a.log, r.listen, &gateFlags{})
+	listener, err := listenOutside(ctx, a.log, r.listen, &servingFlags{})
 	if err != nil {
 		return err
 	}
@@ -241,7 +241,7 @@ func (r *roleProcess) begin(ctx context.Context, listener net.Listener) error {
 	if err != nil {
 		return err
 	}
-	mayLook := func(req *http.Request) bool { return upload.MayLook(req, file) }
+	mayLook := func(req *http.Request) bool { return upload.Proxies(nil).MayLook(req, file) }
 	outside := outsideHandler(r.reg, &r.stopping, []probe{{name: r.name, ask: r.ready}}, mayLook, plainDoors(""))
 	r.stages.start(ctx, stage{name: "http", run: func(ctx context.Context) error {
 		return serveOutside(ctx, listener, outside, r.Grace)

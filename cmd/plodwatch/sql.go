@@ -41,11 +41,11 @@ type noListener struct{ net.Listener }
 func (noListener) Close() error { return nil }
 
 // listenSQL listens for SQL, with the certificate of the gate.
-func (f *sqlFlags) listenSQL(ctx context.Context, log *slog.Logger, gate *gateFlags) (net.Listener, error) {
+func (f *sqlFlags) listenSQL(ctx context.Context, log *slog.Logger, serving *servingFlags) (net.Listener, error) {
 	if f.SQLListen == "" {
 		return noListener{}, nil
 	}
-	return listenFor(ctx, log, "--sql-listen", f.SQLListen, gate)
+	return listenFor(ctx, log, "--sql-listen", f.SQLListen, serving)
 }
 
 // saySQL says where SQL is answered.

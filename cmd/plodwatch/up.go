@@ -60,12 +60,12 @@ func (c *upCmd) Run(ctx context.Context, a *app) error {
 		fmt.Fprintln(a.stdout, "The configuration is sound.")
 		return nil
 	}
-	listener, err := listenOutside(ctx, a.log, c.Listen, &c.gateFlags)
+	listener, err := listenOutside(ctx, a.log, c.Listen, &c.servingFlags)
 	if err != nil {
 		return err
 	}
 	defer listener.Close()
-	sqlListener, err := c.listenSQL(ctx, a.log, &c.gateFlags)
+	sqlListener, err := c.listenSQL(ctx, a.log, &c.servingFlags)
 	if err != nil {
 		return err
 	}

@@ -112,8 +112,17 @@ func secretOf(r *http.Request, o options) string {
 // machine, and through no proxy: names made to point here (DNS rebinding),
 // forwarded requests and those of trusted proxies do not count.
 func (g *Gate) FromThisMachine(r *http.Request) bool {
+	return Proxies(g.cfg.TrustedProxies).FromThisMachine(r)
+}
+
+// Proxies are the addresses of proxies that are trusted to say whom they speak
+// for. What they forward never counts as coming from this machine.
+type Proxies []netip.Prefix
+
+// FromThisMachine is Gate.FromThisMachine for a process without a gate.
+func (p Proxies) FromThisMachine(r *http.Request) bool {
 	peer, _, err := net.SplitHostPort(r.RemoteAddr)
-	return err == nil && !g.trusted(peer) && fromThisMachine(r)
+	return err == nil && !p.trusted(peer) && fromThisMachine(r)
 }
 
 // fromThisMachine is Gate.FromThisMachine where no proxies are known.
@@ -143,13 +152,16 @@ func isLoopback(address string) bool {
 
 // ClientAddr returns the address a request comes from, without a port: the
 // peer's, or what trusted proxies say.
-func (g *Gate) ClientAddr(r *http.Request) string {
+func (g *Gate) ClientAddr(r *http.Request) string { return Proxies(g.cfg.TrustedProxies).ClientAddr(r) }
+
+// ClientAddr is Gate.ClientAddr for a process without a gate.
+func (p Proxies) ClientAddr(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		return ""
 	}
 	forwarded := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-	for i := len(forwarded) - 1; i >= 0 && g.trusted(host); i-- {
+	for i := len(forwarded) - 1; i >= 0 && p.trusted(host); i-- {
 		next := strings.TrimSpace(forwarded[i])
 		if _, err := netip.ParseAddr(next); err != nil {
 			break
@@ -159,13 +171,13 @@ func (g *Gate) ClientAddr(r *http.Request) string {
 	return host
 }
 
-func (g *Gate) trusted(host string) bool {
+func (p Proxies) trusted(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	if err != nil {
 		return false
 	}
-	for _, p := range g.cfg.TrustedProxies {
-		if p.Contains(ip.Unmap()) {
+	for _, prefix := range p {
+		if prefix.Contains(ip.Unmap()) {
 			return true
 		}
 	}
@@ -179,8 +191,8 @@ func (g *Gate) MayLook(r *http.Request) bool {
 }
 
 // MayLook is Gate.MayLook for a process without a gate.
-func MayLook(r *http.Request, known *tokens.File) bool {
-	return fromThisMachine(r) || hasToken(r, known)
+func (p Proxies) MayLook(r *http.Request, known *tokens.File) bool {
+	return p.FromThisMachine(r) || hasToken(r, known)
 }
 
 // hasToken reports whether a request brings a token in its headers.
