@@ -19,6 +19,8 @@ type Uploads interface {
 	// comes when the file is on stable storage and queued. An error that the
 	// visitor is to read is a *Refused. name is what the visitor calls it.
 	Take(ctx context.Context, by Visitor, athlete schema.AthleteID, name string, body io.Reader) (Taken, error)
+	// MaxBytes is the size of the largest file that is taken.
+	MaxBytes() int64
 	// NameOf returns what an uploaded file was called, "" when that is not
 	// known.
 	NameOf(athlete schema.AthleteID, export schema.ExportID) string

@@ -47,6 +47,8 @@ func (d *doors) Take(_ context.Context, _ web.Visitor, athlete schema.AthleteID,
 	return web.Taken{Export: schema.ExportIDOf(data), Duplicate: string(data) == "old"}, nil
 }
 
+func (d *doors) MaxBytes() int64 { return 256 << 20 }
+
 func (d *doors) NameOf(schema.AthleteID, schema.ExportID) string { return "" }
 
 func (d *doors) List() ([]web.Token, error) { return d.tokens, nil }

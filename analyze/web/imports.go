@@ -32,7 +32,9 @@ const exportsPerPage = 50
 
 // importsData is what the page of imports shows.
 type importsData struct {
-	Takes   bool // files can be handed in here
+	Takes   bool   // files can be handed in here
+	Most    int64  // bytes of a file
+	MostIs  string // the same for people
 	Handed  []handed
 	Counts  []outcomeCount
 	Total   uint64
@@ -105,7 +107,7 @@ func sizeText(n uint64) string {
 	case n < 1<<20:
 		return strconv.FormatUint((n+1<<9)>>10, 10) + " KiB"
 	}
-	return strconv.FormatFloat(float64(n)/(1<<20), 'f', 1, 64) + " MiB"
+	return strings.TrimSuffix(strconv.FormatFloat(float64(n)/(1<<20), 'f', 1, 64), ".0") + " MiB"
 }
 
 const (
@@ -130,6 +132,10 @@ func (w *Web) importsOf(v *visit) (*importsData, error) {
 	data := &importsData{Takes: w.deps.Uploads != nil && v.visitor.MayUpload, Outcome: q.Get("outcome"), Page: 1}
 	if n, err := strconv.Atoi(q.Get("page")); err == nil && n > 1 && n <= 1_000_000 {
 		data.Page = n
+	}
+	if data.Takes {
+		data.Most = w.deps.Uploads.MaxBytes()
+		data.MostIs = sizeText(uint64(max(0, data.Most)))
 	}
 	p := store.Parameters{
 		"athlete": string(v.athlete), "outcome": data.Outcome,

@@ -36,6 +36,9 @@ const pageDoor = "page"
 // has: metrics, the access log, and a body that must come fast enough.
 func (g *Gate) Guard(next http.Handler) http.Handler { return g.watch(pageDoor, next) }
 
+// MaxBytes is the size of the largest file that is taken.
+func (g *Gate) MaxBytes() int64 { return g.cfg.MaxBytes }
+
 // patienceForRate is how long a file of a form waits for its turn: a form may
 // hold more files at once than an uploader may begin in a second.
 const patienceForRate = 10 * time.Second

@@ -144,6 +144,14 @@ function add(files) {
   for (const { file, name } of files) {
     if (file.name.startsWith(".")) continue; // what systems leave in folders
     count.files++;
+    if (file.size > Number(form.dataset.maxBytes)) {
+      const at = line(name);
+      at.bar.hidden = true;
+      say(at, "refused", `larger than ${form.dataset.max}; plodwatch import takes it`);
+      count.done++;
+      count.refused++;
+      continue;
+    }
     queue.push({ file, name });
   }
   if (count.files) tell();
