@@ -25,7 +25,7 @@ type Lease struct {
 	subject string
 	lasts   time.Duration
 	seq     uint64    // of our message, 0 for none
-	until   time.Time // when it goes at the earliest
+	until   time.Time // when to end, somewhat before it can go
 }
 
 // NewLease looks at the stream Leases for how long a lease lasts, and returns
@@ -64,27 +64,41 @@ func (l *Lease) Run(ctx context.Context, work func(context.Context) error) error
 	}
 }
 
-// hold does the work while the lease can be kept. It returns whether the work
-// has ended by itself.
+// hold does the work while the lease can be kept, and ends it in time when it
+// cannot, whatever the server does not answer. It returns whether the work has
+// ended by itself.
 func (l *Lease) hold(ctx context.Context, every <-chan time.Time, work func(context.Context) error) (done bool, err error) {
 	held, lose := context.WithCancel(ctx)
 	defer lose()
+	expiry := time.AfterFunc(time.Until(l.until), lose)
+	defer expiry.Stop()
 	ended := make(chan error, 1)
 	go func() { ended <- work(held) }()
 	for {
 		select {
 		case err := <-ended:
-			return true, err
-		case <-ctx.Done():
-			return false, <-ended
+			if held.Err() == nil {
+				return true, err
+			}
+			return false, ifEnded(ctx, err)
+		case <-held.Done():
+			return false, ifEnded(ctx, <-ended)
 		case <-every:
-			if !l.take(ctx) && ctx.Err() == nil {
+			if l.take(ctx) {
+				expiry.Reset(time.Until(l.until))
+			} else {
 				lose()
-				<-ended
-				return false, nil
 			}
 		}
 	}
+}
+
+// ifEnded is what work returned when ctx has ended: not when its lease was lost.
+func ifEnded(ctx context.Context, err error) error {
+	if ctx.Err() == nil {
+		return nil
+	}
+	return err
 }
 
 // take takes the lease, or takes it for longer, and reports whether it is held
@@ -96,7 +110,7 @@ func (l *Lease) take(ctx context.Context) bool {
 	ack, err := l.js.PublishMsg(ctx, &nats.Msg{Subject: l.subject}, jetstream.WithExpectLastSequencePerSubject(l.seq))
 	switch {
 	case err == nil:
-		l.seq, l.until = ack.Sequence, asked.Add(l.lasts)
+		l.seq, l.until = ack.Sequence, asked.Add(l.lasts-l.lasts/10)
 	case errors.Is(fault(err), ErrQueued): // another's, or ours of which we do not know
 		l.seq, l.until = 0, time.Time{}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"reflect"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -120,6 +121,84 @@ func TestLeaseIsHeldByOneAtATime(t *testing.T) {
 	rest.Wait()
 	if n := now.Load(); n != 0 {
 		t.Errorf("%d still work", n)
+	}
+}
+
+// TestLeaseIsLetGoInTime: who does not reach the server has ended its work when
+// another can have the lease.
+func TestLeaseIsLetGoInTime(t *testing.T) {
+	srv := listen(t, t.TempDir(), -1)
+	own, err := nats.Connect(srv.ClientURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(own.Close)
+	q := provisioned(t, own, shortLeases())
+	var all sync.WaitGroup
+	defer all.Wait()
+	for i := range 8 {
+		conn, err := nats.Connect(srv.ClientURL())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(conn.Close)
+		js, err := jetstream.New(conn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		work := strconv.Itoa(i)
+		lease, err := streams.NewLease(t.Context(), js, work)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, end := context.WithCancel(t.Context())
+		var works atomic.Bool
+		began := make(chan struct{})
+		run := func(ctx context.Context) error {
+			works.Store(true)
+			close(began)
+			<-ctx.Done()
+			works.Store(false)
+			return nil
+		}
+		all.Go(func() {
+			if err := lease.Run(ctx, run); err != nil {
+				t.Errorf("Run: %v", err)
+			}
+		})
+		all.Go(func() {
+			defer end()
+			tick := time.NewTicker(5 * time.Millisecond)
+			defer tick.Stop()
+			<-began
+			leases, err := q.js.Stream(t.Context(), streams.Leases)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			for first, now := uint64(0), uint64(0); now == first; { // until it was renewed
+				msg, err := leases.GetLastMsgForSubject(t.Context(), streams.LeaseSubject(work))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if now = msg.Sequence; first == 0 {
+					first = now
+				}
+				<-tick.C
+			}
+			conn.Close()
+			for {
+				_, err := q.js.Publish(t.Context(), streams.LeaseSubject(work), nil, jetstream.WithExpectLastSequencePerSubject(0))
+				if err == nil {
+					break
+				}
+				<-tick.C
+			}
+			if works.Load() {
+				t.Error("another has the lease, and the first still works")
+			}
+		})
 	}
 }
 
