@@ -77,7 +77,7 @@ func (w *Web) home(v *visit) error {
 			data.Calls++
 		}
 	}
-	return v.render("home", "Athletes", data)
+	return v.render("home", "Who needs a call", data)
 }
 
 // toOverviewOf leads to an athlete's overview.

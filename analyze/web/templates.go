@@ -51,6 +51,7 @@ func (w *Web) words() template.FuncMap {
 	all["chart"] = func(c *report.Chart, about string) chartData { return chartData{c, about} }
 	all["started"] = startedText
 	all["km"] = kmText
+	all["sport"] = func(name any) string { return strings.ReplaceAll(fmt.Sprint(name), "_", " ") }
 	all["percentOf"] = func(share float64) string { return strconv.FormatFloat(100*share, 'f', 2, 64) }
 	all["classes"] = func() []link {
 		return []link{

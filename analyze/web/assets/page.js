@@ -76,7 +76,7 @@ function reachable() {
     if (wider) {
       box.tabIndex = 0;
       box.setAttribute("role", "region");
-      box.setAttribute("aria-label", (box.querySelector("caption, figcaption")?.textContent || "table") + ", can be scrolled");
+      box.setAttribute("aria-label", ((box.querySelector("caption") ?? box.closest("figure")?.querySelector("figcaption"))?.textContent || "table") + ", can be scrolled");
     } else {
       for (const name of ["tabindex", "role", "aria-label"]) box.removeAttribute(name);
     }
