@@ -89,10 +89,11 @@ func (b *tab) hear(event any) {
 		}
 	case *runtime.EventConsoleAPICalled:
 		if e.Type == runtime.ConsoleAPICalledTypeError {
-			fault = "console.error"
+			words := []string{"console.error"}
 			for _, a := range e.Args {
-				fault += " " + string(a.Value)
+				words = append(words, string(a.Value))
 			}
+			fault = strings.Join(words, " ")
 		}
 	case *tabs.EventJavascriptDialogOpening:
 		fault = "a dialog: " + e.Message
