@@ -110,10 +110,14 @@ type serverProcess struct {
 	t   *testing.T
 	cmd *exec.Cmd
 	run func() *exec.Cmd
+	out safeBuffer // what it says, unless run has it said elsewhere
 }
 
 func (s *serverProcess) start() {
 	s.cmd = s.run()
+	if s.cmd.Stderr == nil {
+		s.cmd.Stderr = &s.out
+	}
 	if err := s.cmd.Start(); err != nil {
 		s.t.Error(err)
 	}
@@ -180,7 +184,8 @@ func (w *world) startNATS(nodes int) {
 		w.t.Fatal(err)
 	}
 	// The servers of a cluster reach each other over networks that are
-	// disturbed, too, and know each other by those only.
+	// disturbed, too, and know each other by those only. Each has a route to
+	// itself, too: by their number it knows how many servers choose a leader.
 	listen, ways, routes := make([]string, nodes), make([]string, nodes), make([]string, nodes)
 	for i := range nodes {
 		if listen[i] = freeAddress(w.t); nodes > 1 {
@@ -193,7 +198,7 @@ func (w *world) startNATS(nodes int) {
 		dir, name := w.t.TempDir(), "n"+strconv.Itoa(i+1)
 		cluster := ""
 		if nodes > 1 {
-			cluster = fmt.Sprintf("cluster { name: chaos, listen: %q, advertise: %q, routes: [%s], no_advertise: true }\n", listen[i], ways[i], strings.Join(slices.Concat(routes[:i], routes[i+1:]), ", "))
+			cluster = fmt.Sprintf("cluster { name: chaos, listen: %q, advertise: %q, routes: [%s], no_advertise: true }\n", listen[i], ways[i], strings.Join(routes, ", "))
 		}
 		config := filepath.Join(dir, "nats.conf")
 		writeFile(w.t, config, fmt.Appendf(nil, "server_name: %s\nlisten: %q\nhttp: %q\njetstream { store_dir: %q, sync_interval: always }\n%s",
@@ -203,7 +208,7 @@ func (w *world) startNATS(nodes int) {
 		w.t.Cleanup(func() { s.kill() })
 		w.urls = append(w.urls, "nats://"+address)
 		// A server is back when its streams and consumers have caught up.
-		w.names[name] = w.add(&victim{role: "nats", weight: 2, kill: s.kill, start: s.start, ready: func() bool {
+		w.names[name] = w.add(&victim{role: "nats", weight: 2, kill: s.kill, start: s.start, said: s.out.String, ready: func() bool {
 			got, err := post(w.t, health, "GET /healthz", http.NoBody, nil)
 			return err == nil && got.status == http.StatusOK
 		}})
@@ -211,7 +216,7 @@ func (w *world) startNATS(nodes int) {
 	within(w.t, patience, func() string {
 		conn, err := nats.Connect(strings.Join(w.urls, ","))
 		if err != nil {
-			return err.Error()
+			return err.Error() + w.serversSaid()
 		}
 		defer conn.Close()
 		js, err := jetstream.New(conn)
@@ -219,10 +224,20 @@ func (w *world) startNATS(nodes int) {
 			_, err = js.AccountInfo(w.t.Context())
 		}
 		if err != nil {
-			return err.Error()
+			return err.Error() + w.serversSaid()
 		}
 		return ""
 	})
+}
+
+// serversSaid is the end of what each NATS server has said.
+func (w *world) serversSaid() string {
+	var all strings.Builder
+	for name, v := range w.names {
+		text := v.said()
+		fmt.Fprintf(&all, "\n%s:\n%s", name, text[max(0, len(text)-4000):])
+	}
+	return all.String()
 }
 
 // clickHouseProcess starts an engine behind HTTP as a process of its own, over
