@@ -50,7 +50,9 @@ func TestEndToEndExternalKeeping(t *testing.T) {
 				file, other := backedUp(t, newOutside(t, where).p, func() *person { return newOutside(t, where).p })
 				exportFiles(t, other, "--csv")
 				sameFiles(t, file, other)
-				other.do(exitUsage, "export", "--parquet", filepath.Join(t.TempDir(), "out"))
+				if said := other.do(exitUsage, "export", "--parquet", filepath.Join(t.TempDir(), "out")).stderr; !strings.Contains(said, "FORMAT Parquet") {
+					t.Errorf("it does not say how to get Parquet: %s", said)
+				}
 			})
 			for _, how := range []string{"athlete delete by a daemon", "athlete delete without one"} {
 				t.Run(how, func(t *testing.T) {

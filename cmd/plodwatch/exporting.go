@@ -71,7 +71,8 @@ func (c *exportCmd) Run(ctx context.Context, a *app) error {
 		return fmt.Errorf("look at folder: %w", err)
 	}
 	if c.Parquet && a.ClickHouse != "" {
-		return errors.New("with an external ClickHouse only --csv is written; Parquet comes from its own client")
+		return errors.New("with an external ClickHouse only --csv is written; for Parquet ask the server by its own client, once for each view: " +
+			`clickhouse client --database plodwatch --query "SELECT * FROM sessions FORMAT Parquet" > sessions.parquet`)
 	}
 	return a.withStore(ctx, func(h host) error {
 		athletes := []schema.AthleteID{schema.AthleteID(c.Athlete)}
