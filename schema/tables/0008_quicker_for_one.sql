@@ -1,5 +1,5 @@
 -- Reads by one athlete open one file a part instead of one a column; the texts of warnings repeat and are kept once a block; views that
--- stand on views are planned slowly, so those that are asked most stand on tables.
+-- stand on views are planned slowly, so those that are asked most stand on tables. Programs that set join_use_nulls get the same rows.
 
 ALTER TABLE sessions_versions
     MODIFY SETTING min_bytes_for_wide_part = 2147483648, enable_vertical_merge_algorithm = 0;
@@ -333,6 +333,7 @@ LEFT JOIN
     WHERE day > toDate32(now('UTC')) - 7
     GROUP BY athlete_id
 ) AS warned ON warned.athlete_id = n.athlete_id
+SETTINGS join_use_nulls = 0
 COMMENT 'a row is an athlete: whether the coach should call, and why';
 
 CREATE OR REPLACE VIEW athlete_now
@@ -373,3 +374,62 @@ AS SELECT
     monotony
 FROM who_needs_a_call
 COMMENT 'a row is an athlete as of today; the figures of who_needs_a_call without its judgement';
+
+CREATE OR REPLACE VIEW daily_log
+(
+    athlete_id         String COMMENT 'athlete',
+    day                Date32 COMMENT 'local calendar day',
+    resting_hr         Nullable(Float64) COMMENT 'resting heart rate of the day, bpm',
+    resting_hr_source  LowCardinality(String) COMMENT 'log, file (profile in a watch file) or empty',
+    resting_hr_7d      Nullable(Float64) COMMENT 'its mean over 7 days, bpm',
+    resting_hr_base    Nullable(Float64) COMMENT 'its mean over the 28 days before those 7, bpm',
+    resting_hr_base_sd Nullable(Float64) COMMENT 'standard deviation (n - 1) over those 28 days, bpm',
+    resting_hr_change  Nullable(Float64) COMMENT 'resting_hr_7d less resting_hr_base, bpm',
+    resting_hr_flag    Nullable(Bool) COMMENT 'resting heart rate is up: 7-day mean 5 bpm or more above the baseline, or more than one standard deviation above on 3 or more of 7 days; null below 3 values in 7 days or 14 in 28',
+    hrv                Nullable(Float64) COMMENT 'heart rate variability of the day, ms',
+    hrv_7d             Nullable(Float64) COMMENT 'its mean over 7 days, ms',
+    hrv_base           Nullable(Float64) COMMENT 'its mean over the 28 days before those 7, ms',
+    hrv_change         Nullable(Float64) COMMENT 'hrv_7d less hrv_base, ms',
+    sleep_h            Nullable(Float64) COMMENT 'sleep of the night before, h',
+    sleep_7d_h         Nullable(Float64) COMMENT 'sleep, mean over 7 days, h',
+    sleep_base_h       Nullable(Float64) COMMENT 'sleep, mean over the 28 days before those 7, h',
+    energy             Nullable(UInt8) COMMENT 'energy of the day, 1 (exhausted) to 5',
+    energy_as_written  String COMMENT 'energy as it was written',
+    energy_7d          Nullable(Float64) COMMENT 'its mean over 7 days, level',
+    energy_base        Nullable(Float64) COMMENT 'its mean over the 28 days before those 7, level',
+    energy_change      Nullable(Float64) COMMENT 'energy_7d less energy_base, level',
+    energy_flag        Nullable(Bool) COMMENT 'energy is down: 7-day mean half a level or more below the baseline; null below 3 values in 7 days or 14 in 28',
+    note               String COMMENT 'free text',
+    verdict            String COMMENT 'ok, or what the flags lack: insufficient_data with the days that have a value'
+)
+AS SELECT
+    l.athlete_id AS athlete_id,
+    l.day AS day,
+    l.resting_hr AS resting_hr,
+    l.resting_hr_source AS resting_hr_source,
+    d.resting_hr_7d AS resting_hr_7d,
+    d.resting_hr_base AS resting_hr_base,
+    d.resting_hr_base_sd AS resting_hr_base_sd,
+    d.resting_hr_7d - d.resting_hr_base AS resting_hr_change,
+    d.resting_hr_adverse AS resting_hr_flag,
+    l.hrv AS hrv,
+    d.hrv_7d AS hrv_7d,
+    d.hrv_base AS hrv_base,
+    d.hrv_7d - d.hrv_base AS hrv_change,
+    l.sleep_h AS sleep_h,
+    d.sleep_7d_h AS sleep_7d_h,
+    d.sleep_base_h AS sleep_base_h,
+    l.energy AS energy,
+    l.energy_as_written AS energy_as_written,
+    d.energy_7d AS energy_7d,
+    d.energy_base AS energy_base,
+    d.energy_7d - d.energy_base AS energy_change,
+    d.energy_adverse AS energy_flag,
+    l.note AS note,
+    if(isNotNull(d.resting_hr_adverse) AND isNotNull(d.energy_adverse), 'ok', concat('insufficient_data: ', arrayStringConcat(arrayFilter(t -> t != '', [
+        if(isNull(d.resting_hr_adverse), concat('resting HR on ', toString(d.resting_hr_7d_n), ' of 7 and ', toString(d.resting_hr_base_n), ' of the 28 days before'), ''),
+        if(isNull(d.energy_adverse), concat('energy on ', toString(d.energy_7d_n), ' of 7 and ', toString(d.energy_base_n), ' of the 28 days before'), '')]), ', '))) AS verdict
+FROM log_days AS l
+LEFT JOIN signal_days AS d ON d.athlete_id = l.athlete_id AND d.day = l.day
+SETTINGS join_use_nulls = 0
+COMMENT 'a row is a day of an athlete with something in the log or a resting heart rate in a file, beside the baselines';

@@ -78,7 +78,7 @@ func (c Cluster) Render(statements []string) ([]string, error) {
 			if comment == nil {
 				return nil, fmt.Errorf("view without a comment at its end: %.60s", s)
 			}
-			s = within(s[:comment[0]]) + "SETTINGS distributed_product_mode = 'local'\n" + s[comment[0]:]
+			s = withinShards(within(s[:comment[0]])) + s[comment[0]:]
 			all = append(all, viewHead.ReplaceAllString(s, "CREATE OR REPLACE VIEW ${1} ON CLUSTER "+c.quoted()+"\n"))
 		case alterHead.MatchString(s):
 			names, err := namesOf(alterHead.FindStringSubmatch(s)[1])
@@ -109,6 +109,15 @@ func within(s string) string {
 		key := alias + "." + strings.ReplaceAll(columns, ", ", ", "+alias+".")
 		return "FROM " + table + " AS " + alias + " FINAL\nWHERE (" + key + ") IN (" + query + ")\n"
 	})
+}
+
+// withinShards has a view join within each shard, beside the settings it has.
+func withinShards(view string) string {
+	const here = "distributed_product_mode = 'local'\n"
+	if strings.Contains(view, "\nSETTINGS ") {
+		return strings.TrimSuffix(view, "\n") + ", " + here
+	}
+	return view + "SETTINGS " + here
 }
 
 // table renders one CREATE TABLE: the shards' tables and the one over them, or

@@ -79,6 +79,19 @@ func testTallies(t *testing.T, s *store.Store, rows []analyze.SessionRow) {
 
 // testOverview asks for the report's rows of an athlete with sessions in two
 // weeks, and of one without.
+// Some programs set join_use_nulls for all that they ask.
+func testJoinsWithNulls(t *testing.T, s *store.Store) {
+	write(t, s, row(envelope("me", 0, 2400), startMs), row(envelope("you", 1, 2400), startMs))
+	exec(t.Context(), t, s, "INSERT INTO athlete_settings_versions (athlete_id, valid_from, hr_max, version) VALUES ('third', '2024-01-01', 190, 1)")
+	if _, err := s.RefreshDays(t.Context(), []schema.AthleteID{"me"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, view := range views(t, s) {
+		const query = "SELECT arraySort(groupArray(toString(tuple(*)))) FROM "
+		equal(t, view, value[[]string](t, s, query+view+" SETTINGS join_use_nulls = 1"), value[[]string](t, s, query+view))
+	}
+}
+
 func testOverview(t *testing.T, s *store.Store) {
 	write(t, s, row(envelope("me", 0, 2400), startMs), row(envelope("me", 1, 2400), startMs), row(envelope("me", 2, 2400), startMs))
 	if _, err := s.RefreshDays(t.Context(), []schema.AthleteID{"me"}); err != nil {

@@ -44,6 +44,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store, only ...string) {
 		"copies of the same activity":                   testCopies,
 		"judgements and tallies":                        testJudgements,
 		"the rows of a report":                          testOverview,
+		"joins that give nulls change no view":          testJoinsWithNulls,
 		"the week of three sessions":                    testWeekOfThreeSessions,
 		"verdicts change at their bounds":               testVerdictsAtTheirBounds,
 		"periods without an answer say why":             testReasons,

@@ -975,13 +975,19 @@ SETTINGS distributed_product_mode = 'local'
 COMMENT 'a row is a week of an athlete as a coach looks at it: amount, intensity, discipline and load';
 
 CREATE OR REPLACE VIEW who_needs_a_call ON CLUSTER `plod` ...
-SETTINGS distributed_product_mode = 'local'
+SETTINGS join_use_nulls = 0, distributed_product_mode = 'local'
 COMMENT 'a row is an athlete: whether the coach should call, and why';
 
 CREATE OR REPLACE VIEW athlete_now ON CLUSTER `plod` ...
 FROM who_needs_a_call
 SETTINGS distributed_product_mode = 'local'
 COMMENT 'a row is an athlete as of today; the figures of who_needs_a_call without its judgement';
+
+CREATE OR REPLACE VIEW daily_log ON CLUSTER `plod` ...
+FROM log_days AS l
+LEFT JOIN signal_days AS d ON d.athlete_id = l.athlete_id AND d.day = l.day
+SETTINGS join_use_nulls = 0, distributed_product_mode = 'local'
+COMMENT 'a row is a day of an athlete with something in the log or a resting heart rate in a file, beside the baselines';
 
 INSERT INTO schema_versions (version, name) VALUES (8, 'quicker_for_one');
 
