@@ -47,8 +47,11 @@ function marks(data, bounds) {
           ctx.lineWidth = 4 * devicePixelRatio;
           ctx.strokeStyle = css("--paper");
           const text = `${b.name} (${Math.round(10 * b.bpm) / 10})`;
-          ctx.strokeText(text, bbox.left + bbox.width - 2, y - 2 * devicePixelRatio);
-          ctx.fillText(text, bbox.left + bbox.width - 2, y - 2 * devicePixelRatio);
+          const below = y - 16 * devicePixelRatio < bbox.top; // no room above the line
+          ctx.textBaseline = below ? "top" : "bottom";
+          const at = y + (below ? 3 : -2) * devicePixelRatio;
+          ctx.strokeText(text, bbox.left + bbox.width - 2, at);
+          ctx.fillText(text, bbox.left + bbox.width - 2, at);
         }
         ctx.restore();
       }],

@@ -82,6 +82,13 @@ function reachable() {
     }
   }
 }
+// Charts of days and weeks that are wider than the screen begin at their end.
+function latest() {
+  for (const box of document.querySelectorAll(".scroll[data-latest]")) box.scrollLeft = box.scrollWidth;
+}
+
+latest();
+document.addEventListener("refreshed", latest);
 reachable();
 addEventListener("resize", reachable);
 document.addEventListener("refreshed", reachable);
