@@ -171,7 +171,7 @@ func TestDeployComposeNATS(t *testing.T) {
 // TestDeploySystemd: the units are sound to systemd, and have little exposure.
 func TestDeploySystemd(t *testing.T) {
 	units, err := filepath.Glob(filepath.Join(deployDir, "systemd", "*.service"))
-	if err != nil || len(units) != 4 {
+	if err != nil || len(units) != 5 {
 		t.Fatalf("%d units: %v", len(units), err)
 	}
 	m := modelOf(t)

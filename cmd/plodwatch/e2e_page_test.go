@@ -3,11 +3,14 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"io"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -140,11 +143,69 @@ func (d *daemon) signsIn(secret string, elsewhere []string) {
 	}
 }
 
-// listens opens the stream of events, which ends with the daemon.
-func (d *daemon) listens() *bufio.Scanner {
+// told listens to the events of an athlete, and returns what waits until one of
+// each kind was heard of.
+func (d *daemon) told(athlete string, kinds ...string) (wait func()) {
 	t := d.p.t
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+d.address+"/events?athlete=me", http.NoBody)
+	stream := d.listensTo(athlete)
+	heard := make(chan string, 1024)
+	go func() {
+		defer close(heard)
+		for stream.Scan() {
+			if kind, is := strings.CutPrefix(stream.Text(), "event: "); is {
+				heard <- kind
+			}
+		}
+	}()
+	return func() {
+		t.Helper()
+		late := time.After(patience)
+		for len(kinds) > 0 {
+			select {
+			case kind, more := <-heard:
+				if !more {
+					t.Fatalf("the stream ended before %v was heard of\n%s", kinds, d.stderr)
+				}
+				kinds = slices.DeleteFunc(kinds, func(k string) bool { return k == kind })
+			case <-late:
+				t.Fatalf("nothing was heard of %v\n%s", kinds, d.stderr)
+			}
+		}
+	}
+}
+
+// sessionLink is how a list of sessions leads to one.
+var sessionLink = regexp.MustCompile(`href="(/a/[a-z]+/sessions/[0-9a-f-]{36})"`)
+
+// showsSession wants the list of an athlete's sessions to lead to one that is
+// shown, with its curves.
+func (d *daemon) showsSession(athlete string) {
+	t := d.p.t
+	t.Helper()
+	list := d.page(http.MethodGet, "/a/"+athlete+"/sessions", nil)
+	link := sessionLink.FindStringSubmatch(list.body)
+	if list.status != http.StatusOK || link == nil {
+		t.Fatalf("the list: %d\n%s", list.status, list.body)
+	}
+	if got := d.page(http.MethodGet, link[1], nil); got.status != http.StatusOK || !strings.Contains(got.body, "How the verdict came about") {
+		t.Errorf("the session: %d\n%s", got.status, got.body)
+	}
+	if got := d.page(http.MethodGet, link[1]+"/curves.json", nil); got.status != http.StatusOK || !json.Valid([]byte(got.body)) {
+		t.Errorf("its curves: %d\n%s", got.status, got.body)
+	}
+}
+
+// listens opens the stream of events, which ends with the daemon.
+func (d *daemon) listens() *bufio.Scanner {
+	d.p.t.Helper()
+	return d.listensTo("me")
+}
+
+func (d *daemon) listensTo(athlete string) *bufio.Scanner {
+	t := d.p.t
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+d.address+"/events?athlete="+athlete, http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,7 +23,7 @@ func natsUsers(t *testing.T) map[string]nats.Option {
 	t.Helper()
 	t.Setenv("PLODWATCH_NATS_STORE", t.TempDir())
 	users := map[string]nats.Option{}
-	for _, name := range []string{roleAdmin, roleGate, roleWorker, roleAnalyzer, rolePusher} {
+	for _, name := range []string{roleAdmin, roleGate, roleWorker, roleAnalyzer, roleWeb, rolePusher} {
 		t.Setenv("PLODWATCH_"+strings.ToUpper(name)+"_PASSWORD", "secret"+name)
 		users[name] = nats.UserInfo(name, "secret"+name)
 	}
@@ -65,7 +65,8 @@ func TestNATSConfigurationIsSound(t *testing.T) {
 }
 
 // TestEndToEndPermissions: every part works as its own user of the shipped
-// configuration, on blobs in a directory and in the server.
+// configuration, on blobs in a directory and in the server; the page hears of
+// what comes in, and shows it.
 func TestEndToEndPermissions(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds and starts a NATS server")
@@ -82,9 +83,12 @@ func TestEndToEndPermissions(t *testing.T) {
 				elsewhere.data = filepath.Join(t.TempDir(), "elsewhere") // no disk is shared
 			}
 			gate, worker, analyzer := p.signedAs(roleGate).role("gate"), elsewhere.role("ingest"), p.signedAs(roleAnalyzer).role("analyze")
-			for _, d := range []*daemon{gate, worker, analyzer} {
+			page := p.signedAs(roleWeb).role("web")
+			all := []*daemon{gate, worker, analyzer, page}
+			for _, d := range all {
 				d.ready()
 			}
+			told := page.told("me", "outcome", "session")
 			data := readAll(t, corpus(t)[:2])
 			takenBy(t, func() *daemon { return gate }, zipped(t, "a.fit", data[0]))
 			file := filepath.Join(t.TempDir(), "b.fit")
@@ -104,6 +108,8 @@ func TestEndToEndPermissions(t *testing.T) {
 				}
 				return ""
 			})
+			told()
+			page.showsSession("me")
 			for _, name := range []string{streams.Exports, streams.Samples, streams.Outcomes, streams.Dead} {
 				within(t, patience, func() string {
 					if messages(t, server.jetStream(), name) != 0 {
@@ -112,7 +118,7 @@ func TestEndToEndPermissions(t *testing.T) {
 					return ""
 				})
 			}
-			for _, d := range []*daemon{gate, worker, analyzer} {
+			for _, d := range all {
 				if strings.Contains(strings.ToLower(d.stderr.String()), "permission") {
 					t.Errorf("the server refuses what a part needs:\n%s", d.stderr)
 				}
@@ -139,15 +145,16 @@ func TestNATSRefusesWhatARoleMustNotDo(t *testing.T) {
 		api + "STREAM.NAMES", api + "CONSUMER.CREATE.SAMPLES", api + "CONSUMER.DELETE.EXPORTS.worker", api + "DIRECT.GET.DEAD",
 		api + "STREAM.DELETE.OBJ_plodwatch-blobs", "$SYS.REQ.SERVER.PING",
 	}
-	for role, may := range map[string]struct{ publish, subscribe, allowed []string }{
+	for role, may := range map[string]struct{ publish, subscribe, allowed, hears []string }{
 		roleGate: {
 			allowed: []string{v1 + "exports.a", v1 + "pulls.a", v1 + "events.probe.gate"},
+			hears:   []string{v1 + "inbox.*", "_INBOX_gate.>"},
 			publish: []string{
 				v1 + "samples.me.a", v1 + "outcomes.a", v1 + "events.analyzed.me", v1 + "dead.exports.a", v1 + "inbox.me", v1 + "leases.reconcile",
 				api + "CONSUMER.MSG.NEXT.EXPORTS.worker", api + "CONSUMER.MSG.NEXT.SAMPLES.analyzer", api + "STREAM.INFO.SAMPLES",
 				"$JS.ACK.EXPORTS.worker.1.1.1.1.0", api + "STREAM.PURGE.OBJ_plodwatch-blobs", "_INBOX_worker.x",
 			},
-			subscribe: []string{v1 + "samples.>", v1 + "exports.>", ">", "_INBOX_worker.>", "_INBOX.>", "$JS.>"},
+			subscribe: []string{v1 + "samples.>", v1 + "exports.>", ">", "_INBOX_worker.>", "_INBOX.>", "$JS.>", v1 + "outcomes.*"},
 		},
 		roleWorker: {
 			allowed: []string{v1 + "exports.a", v1 + "samples.me.a", v1 + "outcomes.a", v1 + "dead.exports.a", v1 + "events.probe.worker", v1 + "leases.reconcile"},
@@ -165,6 +172,15 @@ func TestNATSRefusesWhatARoleMustNotDo(t *testing.T) {
 				api + "DIRECT.GET.OBJ_plodwatch-blobs",
 			},
 			subscribe: []string{v1 + "inbox.*", v1 + "exports.>", "_INBOX_gate.>", ">"},
+		},
+		roleWeb: {
+			hears: []string{streams.EventSubjects, streams.OutcomeSubjects, v1 + "events.session.me"},
+			publish: []string{
+				v1 + "exports.a", v1 + "samples.me.a", v1 + "outcomes.a", v1 + "pulls.a", v1 + "inbox.me", v1 + "leases.reconcile",
+				v1 + "events.session.me", v1 + "events.probe.web", api + "STREAM.INFO.EVENTS", api + "INFO", api + "DIRECT.GET.EVENTS",
+				api + "CONSUMER.CREATE.EVENTS", "$JS.ACK.OUTCOMES.analyzer.1.1.1.1.0", "$O.plodwatch-blobs.C.x", "_INBOX_gate.x",
+			},
+			subscribe: []string{v1 + "samples.>", v1 + "exports.>", v1 + "inbox.*", v1 + "dead.>", v1 + ">", ">", "$O.>", "_INBOX_gate.>", "_INBOX_web.>"},
 		},
 		rolePusher: {
 			allowed: []string{v1 + "inbox.me"},
@@ -185,6 +201,11 @@ func TestNATSRefusesWhatARoleMustNotDo(t *testing.T) {
 			for _, subject := range may.subscribe {
 				if !r.of(func(c *nats.Conn) error { _, err := c.SubscribeSync(subject); return err }) {
 					t.Errorf("may subscribe to %s", subject)
+				}
+			}
+			for _, subject := range may.hears {
+				if r.of(func(c *nats.Conn) error { _, err := c.SubscribeSync(subject); return err }) {
+					t.Errorf("may not subscribe to %s", subject)
 				}
 			}
 			for _, subject := range may.allowed {

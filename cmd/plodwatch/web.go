@@ -24,7 +24,7 @@ import (
 type webCmd struct {
 	servingFlags
 
-	Listen  string        `help:"Address for the page, metrics and health." default:"127.0.0.1:8021" placeholder:"HOST:PORT"`
+	Listen  string        `help:"Address for the page, metrics and health." default:"127.0.0.1:8023" placeholder:"HOST:PORT"`
 	Athlete string        `help:"Who is shown first to this machine." default:"me" placeholder:"ID" complete:"athlete"`
 	Grace   time.Duration `help:"How long answers under way may take when stopping." default:"30s"`
 
