@@ -18,7 +18,7 @@ func TestAccess(t *testing.T) {
 	for name, test := range map[string]func(*testing.T, *store.Store){
 		"who may look": testWhoMayLook, "signing in": testSigningIn, "signing in leads nowhere else": testSigningInLeadsNowhereElse,
 		"wrong tokens are slowed down": testWrongTokensAreSlowedDown, "other sites are refused": testOtherSitesAreRefused,
-		"a stolen cookie ends with signing out": testStolenCookie,
+		"a stolen cookie ends with signing out": testStolenCookie, "every address says for whom it is": testAddressesSayForWhom,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, st) })
 	}
@@ -237,5 +237,40 @@ func testOtherSitesAreRefused(t *testing.T, st *store.Store) {
 	}
 	if strings.Contains(got.body, "style=") || strings.Contains(got.body, "<style") || strings.Contains(got.body, "onclick") {
 		t.Error("the page has styles or scripts in it, which its own policy forbids")
+	}
+}
+
+// testAddressesSayForWhom: who is not signed in sees what is for everybody, and
+// nothing else; a holder of a token that only reads sees no more than is said.
+func testAddressesSayForWhom(t *testing.T, st *store.Store) {
+	s := serve(t, st, newGuests(), nil)
+	s.client.Jar = nil
+	at := strings.NewReplacer("{athlete}", "anna", "{session}", "00000000-0000-4000-8000-000000000000", "{token}", "none",
+		"{kind}", "howto", "{name}", "sql", "{sum}", "none")
+	all := web.Addresses()
+	if len(all) < 20 {
+		t.Fatalf("only %d addresses", len(all))
+	}
+	for _, a := range all {
+		if a.About == "" {
+			t.Errorf("%s %s: nothing is said about it", a.Method, a.Path)
+		}
+		if strings.HasPrefix(a.Path, "/sign-") {
+			continue // answers 401 to no token, and leads to itself
+		}
+		path := at.Replace(a.Path)
+		got := s.do(t, s.request(t, a.Method, path, nil))
+		stranger := got.status != http.StatusUnauthorized && !strings.HasPrefix(got.header.Get("Location"), "/sign-in")
+		if stranger != (a.For == "everybody") {
+			t.Errorf("%s %s is for %s; a stranger gets %d", a.Method, a.Path, a.For, got.status)
+		}
+		if strings.Contains(a.For, "any token") || a.For == "everybody" {
+			continue
+		}
+		r := s.request(t, a.Method, path, nil)
+		r.Header.Set("Authorization", "Bearer anna-reads")
+		if got := s.do(t, r); got.status != http.StatusNotFound {
+			t.Errorf("%s %s is for %s; who may only look gets %d", a.Method, a.Path, a.For, got.status)
+		}
 	}
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"maps"
-	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -14,7 +13,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"go.yaml.in/yaml/v3"
 
 	"plodwatch/analyze"
 	"plodwatch/analyze/announce"
@@ -250,47 +248,6 @@ func eventKinds(t *testing.T) []string {
 		t.Fatalf("found the kinds %v of events", kinds)
 	}
 	return kinds
-}
-
-// TestReferenceHTTP: the doors, from the description that the gate serves and
-// that its own tests compare with what it does.
-func TestReferenceHTTP(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join("..", "..", "ingest", "upload", "openapi.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var api struct {
-		Paths map[string]map[string]yaml.Node `yaml:"paths"`
-	}
-	if err := yaml.Unmarshal(text, &api); err != nil {
-		t.Fatal(err)
-	}
-	p := newPage("HTTP", "`plodwatch up` and `plodwatch gate` listen on 127.0.0.1:8020 (`--listen`), `ingest` on 8021, `analyze` on 8022. Without a token\nonly this machine is served; a token goes as `Authorization: Bearer TOKEN`, or as the password of Basic.\n`GET /api/openapi.yaml` has requests, answers and errors in full.\n\n## Uploads: `up`, `gate`")
-	p.table("method", "path", "what it does")
-	for _, path := range slices.Sorted(maps.Keys(api.Paths)) {
-		for _, method := range slices.Sorted(maps.Keys(api.Paths[path])) {
-			var op struct {
-				Summary string `yaml:"summary"`
-			}
-			node := api.Paths[path][method]
-			if !slices.Contains([]string{"get", "put", "post", "delete", "options"}, method) {
-				continue
-			}
-			if err := node.Decode(&op); err != nil || op.Summary == "" {
-				t.Fatalf("%s %s: %v", method, path, err)
-			}
-			p.row(strings.ToUpper(method), code(path), op.Summary)
-		}
-	}
-	p.printf("\n## The process itself: every part\n")
-	p.table("method", "path", "what it does")
-	p.row(http.MethodGet, "`/metrics`", "[metrics](metrics.md) for Prometheus; a token from elsewhere")
-	p.row(http.MethodGet, "`/livez`", "200 while the process lives")
-	p.row(http.MethodGet, "`/readyz`", "200 when it can take work, else 503 and what is missing: the disk, the tables, NATS")
-	p.printf("\n## The daily log: `up`\n")
-	p.table("method", "path", "what it does")
-	p.row(http.MethodPost, "`/v1/log`", "entries of the daily log as JSON")
-	compareReference(t, "http.md", p.String())
 }
 
 // TestReferenceFormats: what can be handed in.
