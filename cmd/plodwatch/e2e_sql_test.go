@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -219,23 +218,8 @@ func sqlReplayed(t *testing.T, address string, _ sums) {
 // sqlAsk sends one request and returns status, exception and body.
 func sqlAsk(t *testing.T, method, address, body string, header map[string]string) (status int, code, text string) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, address, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for k, v := range header {
-		req.Header.Set(k, v)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	data, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Logf("%s: %v", body, err) // broken off
-	}
-	return resp.StatusCode, resp.Header.Get("X-ClickHouse-Exception-Code"), string(data)
+	said := sqlDo(t, address, &sqlAsked{what: body, method: method, body: body, header: header})
+	return said.status, said.header.Get("X-ClickHouse-Exception-Code"), said.text
 }
 
 // sqlHostile sends the statements that the engine's gate is tried with.
