@@ -43,6 +43,7 @@ func (p *person) onTerminal(env []string, args ...string) string {
 // TestColoursOnTerminalsOnly: and without them the same text stands in the same
 // columns.
 func TestColoursOnTerminalsOnly(t *testing.T) {
+	t.Parallel()
 	p := newPerson(t)
 	p.imports(exitOK, activities())
 	escapes := regexp.MustCompile("\x1b\\[[0-9]*m")
@@ -71,6 +72,7 @@ func TestColoursOnTerminalsOnly(t *testing.T) {
 // TestErrorsSayTheNextStep: what goes wrong most often names a command, a flag
 // or the form that is needed.
 func TestErrorsSayTheNextStep(t *testing.T) {
+	t.Parallel()
 	p := newPerson(t)
 	wants := func(next string, args ...string) {
 		t.Helper()

@@ -74,6 +74,7 @@ func completes(t *testing.T, words ...string) []string {
 // TestCompletionInShells: the shells themselves complete with the code they are
 // given.
 func TestCompletionInShells(t *testing.T) {
+	t.Parallel()
 	p := newPerson(t)
 	dir := t.TempDir()
 	if err := os.Symlink(p.binary, filepath.Join(dir, "plodwatch")); err != nil {
@@ -160,6 +161,7 @@ func (p *person) completes(words ...string) string {
 // TestCompletionKnowsWhatIsStored: while plodwatch up holds the data, athletes
 // and sessions are completed; else nobody opens the tables for it.
 func TestCompletionKnowsWhatIsStored(t *testing.T) {
+	t.Parallel()
 	p := newPerson(t)
 	p.imports(exitOK, corpus(t)[0].path)
 	if got := p.completes("session", ""); got != "" {

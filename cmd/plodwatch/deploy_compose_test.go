@@ -143,7 +143,6 @@ func TestDeployComposeNATS(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds a NATS server")
 	}
-	natsUsers(t)
 	binary, err := e2e.nats()
 	if err != nil {
 		t.Fatal(err)

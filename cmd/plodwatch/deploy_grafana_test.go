@@ -295,6 +295,7 @@ func TestDeployGrafanaAlerts(t *testing.T) {
 // the macros of the plug-in expanded, is answered with rows by a daemon that
 // holds two years of an athlete.
 func TestEndToEndGrafana(t *testing.T) {
+	t.Parallel()
 	l := newLife(t)
 	l.do(exitOK, "athlete", "set", "me", "--max-hr", "188", "--rest-hr", "48", "--sex", "male", "--time-zone", "Europe/Zurich")
 	l.imports(exitOK, l.folder)

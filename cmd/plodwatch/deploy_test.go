@@ -197,6 +197,7 @@ func wantParsed(t *testing.T, where string, args []string) {
 // TestDeployNamesOnlyWhatThereIs: commands, flags and variables, in comments
 // and the README, too.
 func TestDeployNamesOnlyWhatThereIs(t *testing.T) {
+	t.Parallel()
 	m := modelOf(t)
 	servers := serverVariables(t)
 	servers["PLODWATCH_WATCH"] = true // of compose.yaml itself
@@ -293,6 +294,7 @@ func checkCopy(t *testing.T, f []string, known map[string]*dockerStage) {
 var nonRoot = regexp.MustCompile(`^[1-9][0-9]*:[1-9][0-9]*$`)
 
 func TestDeployDockerfile(t *testing.T) {
+	t.Parallel()
 	all := dockerStages(t)
 	for _, image := range []string{"plodwatch", "parts", "nats"} {
 		s := all[image]

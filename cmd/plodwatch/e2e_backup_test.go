@@ -163,6 +163,7 @@ func exportFiles(t *testing.T, p *person, flags ...string) {
 // TestEndToEndFilesArePrivate: whatever a daemon and the commands make can be
 // read by nobody else.
 func TestEndToEndFilesArePrivate(t *testing.T) {
+	t.Parallel()
 	p := newPerson(t)
 	p.do(exitOK, "token", "add", "--athlete", "me")
 	d := p.up()

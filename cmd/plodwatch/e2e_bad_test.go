@@ -33,6 +33,7 @@ const goodRuns = 6
 // TestEndToEndBadInput: whatever lies among good files ends with an outcome and
 // a reason, and the good files are all taken.
 func TestEndToEndBadInput(t *testing.T) {
+	t.Parallel()
 	p := newPerson(t)
 	runs := corpus(t)
 	good := readAll(t, runs[:goodRuns])

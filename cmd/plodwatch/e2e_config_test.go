@@ -13,6 +13,7 @@ import (
 // TestEndToEndQueryOnlyReads: whatever does more than read the tables is
 // refused with a reason, reaches nothing, and changes nothing.
 func TestEndToEndQueryOnlyReads(t *testing.T) {
+	t.Parallel()
 	p := newPerson(t)
 	p.imports(exitOK, corpus(t)[0].path)
 	before := p.everything()
@@ -71,6 +72,7 @@ func TestEndToEndQueryOnlyReads(t *testing.T) {
 
 // TestEndToEndQueryForms: the forms an answer can have.
 func TestEndToEndQueryForms(t *testing.T) {
+	t.Parallel()
 	p := newPerson(t)
 	p.do(exitOK, "migrate")
 	for _, c := range []struct {
@@ -93,6 +95,7 @@ func TestEndToEndQueryForms(t *testing.T) {
 // TestEndToEndSettings: a flag wins over the environment, the environment over
 // the settings file, and a key that nobody knows is refused.
 func TestEndToEndSettings(t *testing.T) {
+	t.Parallel()
 	p := newPerson(t)
 	dir := t.TempDir()
 	write := func(name, text string) string {
@@ -167,6 +170,7 @@ func TestEndToEndSettings(t *testing.T) {
 // TestEndToEndCheckConfig: --check-config judges what `up` would be given,
 // starts nothing and leaves nothing behind.
 func TestEndToEndCheckConfig(t *testing.T) {
+	t.Parallel()
 	p := newPerson(t)
 	folder := t.TempDir()
 	busy := httptest.NewServer(http.NotFoundHandler()) // a daemon that runs while its new settings are checked
@@ -198,6 +202,7 @@ func TestEndToEndCheckConfig(t *testing.T) {
 
 // TestEndToEndExitCodes of check and of wrong usage.
 func TestEndToEndExitCodes(t *testing.T) {
+	t.Parallel()
 	p := newPerson(t)
 	good := filepath.Join(activities(), "intervals.fit")
 	bad := filepath.Join(t.TempDir(), "bad.fit")
@@ -242,6 +247,7 @@ func TestEndToEndExitCodes(t *testing.T) {
 // TestEndToEndWithoutEngine: where the engine's library is missing, the one
 // message names the command that installs it.
 func TestEndToEndWithoutEngine(t *testing.T) {
+	t.Parallel()
 	p := newPerson(t)
 	for _, c := range []struct{ name, env string }{
 		{"empty cache", "XDG_CACHE_HOME=" + t.TempDir()},

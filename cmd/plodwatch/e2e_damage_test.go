@@ -106,6 +106,7 @@ var traces = regexp.MustCompile(`panic|goroutine \d|Stack trace`)
 // TestEndToEndDamage: each directory is damaged in several ways; what needs it
 // says which it is and what to do about it, and doing so brings all back.
 func TestEndToEndDamage(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("takes a while")
 	}
@@ -155,6 +156,7 @@ func TestEndToEndDamage(t *testing.T) {
 // the part out of its answers; whoever asks is told so, and a daemon brings the
 // rows back by itself.
 func TestEndToEndBrokenPart(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("takes a while")
 	}

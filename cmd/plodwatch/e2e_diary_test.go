@@ -54,6 +54,7 @@ func restingTable() string {
 // TestEndToEndLog keeps a log: in a table with bad lines, by command, and with
 // a daemon that holds the data.
 func TestEndToEndLog(t *testing.T) {
+	t.Parallel()
 	p := newPerson(t)
 	got := p.do(exitRejected, "log", "import", p.write("log.csv", restingTable()+"2026-02-05,fast\n\"2026-02-06,50\n"))
 	if !strings.Contains(got.stdout, "28 days stored, 2 lines left out") || !strings.Contains(got.stderr, `line 30: resting_hr "fast"`) ||
@@ -162,6 +163,7 @@ func (d *daemon) post(t *testing.T) {
 
 // TestEndToEndPlans plans days and takes plans back.
 func TestEndToEndPlans(t *testing.T) {
+	t.Parallel()
 	p := newPerson(t)
 	defer p.up().stop(syscall.SIGTERM)
 	p.do(exitOK, "plan", "easy", "me", "2026-03-02", "2026-03-04")
@@ -186,6 +188,7 @@ func TestEndToEndPlans(t *testing.T) {
 // TestEndToEndReturnToRun starts, shows and ends a return, by the protocols
 // that come with the program and by one of the test's own.
 func TestEndToEndReturnToRun(t *testing.T) {
+	t.Parallel()
 	p := newPerson(t)
 	defer p.up().stop(syscall.SIGTERM)
 	if got := p.do(exitOK, "return-to-run", "protocol", "list").stdout; !strings.Contains(got, "overtraining 3, gradual return") {

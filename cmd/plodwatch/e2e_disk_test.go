@@ -176,6 +176,7 @@ const needFree = 1 << 30
 // to what the gate leaves free and then to the last byte while files are taken,
 // queued and stored. What was acknowledged is stored when there is room again.
 func TestEndToEndDiskFull(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("takes a while")
 	}
@@ -251,6 +252,7 @@ func TestEndToEndDiskFull(t *testing.T) {
 // the disk is full to the last byte. The next says why it waits, what is stored can
 // be asked, and when there is room again everything goes on.
 func TestEndToEndStartOnAFullDisk(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("takes a while")
 	}

@@ -57,6 +57,7 @@ const anyPort = "127.0.0.1:0"
 // TestEndToEndDoctorOnASoundSetUp: nothing is wrong before there are data,
 // with data, and while a plodwatch runs.
 func TestEndToEndDoctorOnASoundSetUp(t *testing.T) {
+	t.Parallel()
 	p := newPerson(t)
 	found := p.doctors(exitOK, "--listen", anyPort)
 	wantSound(t, found)
@@ -84,6 +85,7 @@ func TestEndToEndDoctorOnASoundSetUp(t *testing.T) {
 
 // TestEndToEndDoctorNamesWhatIsBroken: one fault at a time, each is named.
 func TestEndToEndDoctorNamesWhatIsBroken(t *testing.T) {
+	t.Parallel()
 	taken, err := net.Listen("tcp", anyPort)
 	if err != nil {
 		t.Fatal(err)
@@ -142,6 +144,7 @@ func TestEndToEndDoctorNamesWhatIsBroken(t *testing.T) {
 // TestEndToEndDoctorOnReadOnlyFolders mounts read-only file systems in a name
 // space of its own: root may write whatever the modes say.
 func TestEndToEndDoctorOnReadOnlyFolders(t *testing.T) {
+	t.Parallel()
 	if out, err := exec.CommandContext(t.Context(), "unshare", "--mount", "mount", "-t", "tmpfs", "-o", "ro", "none", t.TempDir()).CombinedOutput(); err != nil {
 		t.Skipf("cannot mount here: %v: %s", err, out)
 	}
@@ -172,6 +175,7 @@ func TestEndToEndDoctorOnReadOnlyFolders(t *testing.T) {
 // TestEndToEndDoctorOnAHolderThatDoesNotAnswer: somebody has the lock and
 // serves nobody.
 func TestEndToEndDoctorOnAHolderThatDoesNotAnswer(t *testing.T) {
+	t.Parallel()
 	p := newPerson(t)
 	lock, err := lockData(p.data)
 	if err != nil {
@@ -186,6 +190,7 @@ func TestEndToEndDoctorOnAHolderThatDoesNotAnswer(t *testing.T) {
 // TestEndToEndDoctorOnServersElsewhere: what a NATS server and a ClickHouse of
 // others refuse or lack.
 func TestEndToEndDoctorOnServersElsewhere(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("builds and starts a NATS server")
 	}

@@ -16,6 +16,7 @@ import (
 // TestEndToEndExplainAndWhatIf asks both on the data directory and again
 // through a daemon that holds it.
 func TestEndToEndExplainAndWhatIf(t *testing.T) {
+	t.Parallel()
 	p := newPerson(t)
 	p.imports(exitOK, activities())
 	explainAll(p)

@@ -87,6 +87,7 @@ func wantThrough(t *testing.T, url string, jobs, sessions uint64) {
 // TestEndToEndExternal: over a NATS server and a ClickHouse of others the same
 // files give the same rows.
 func TestEndToEndExternal(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("builds and starts a NATS server")
 	}
@@ -109,6 +110,8 @@ func TestEndToEndExternal(t *testing.T) {
 		wantOwn(t, p.data, "clickhouse")
 	})
 
+	e2e.engine.Lock()
+	defer e2e.engine.Unlock()
 	engine, err := chdb.Open(chdb.Config{Path: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)

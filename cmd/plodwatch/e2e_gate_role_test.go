@@ -51,14 +51,12 @@ func startNATS(t *testing.T, args []string, opts ...nats.Option) *natsProcess {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a free port, at once
+	_, port, _ := strings.Cut(freeAddress(t), ":")
+	number, err := strconv.Atoi(port)
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := &natsProcess{t: t, binary: binary, dir: dir, port: l.Addr().(*net.TCPAddr).Port, args: args, opts: opts}
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
+	n := &natsProcess{t: t, binary: binary, dir: dir, port: number, args: args, opts: opts}
 	n.start()
 	t.Cleanup(n.stop)
 	return n
@@ -296,6 +294,7 @@ func TestEndToEndGateRole(t *testing.T) {
 // is to keep to 64 MiB, while a client that sends next to nothing does not
 // hold others up.
 func TestEndToEndGateMemory(t *testing.T) {
+	t.Parallel()
 	if raced {
 		t.Skip("the race detector takes memory of its own")
 	}

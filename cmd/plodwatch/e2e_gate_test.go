@@ -90,6 +90,7 @@ func asForm(t *testing.T, name string, data []byte, fields ...string) (body io.R
 // way of each, is one upload and one session; the same run packed is said to
 // be a copy of it.
 func TestEndToEndGateDoors(t *testing.T) {
+	t.Parallel()
 	p := newPerson(t)
 	token := strings.TrimSpace(p.do(exitOK, "token", "add", "--athlete", "anna").stdout)
 	other := strings.TrimSpace(p.do(exitOK, "token", "add", "--athlete", "bert").stdout)
@@ -219,6 +220,7 @@ func gateFiles(t *testing.T) int {
 // times. What was answered with success is a session afterwards, none is
 // there twice, and clients that got an error retry to success.
 func TestEndToEndGateKilled(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("takes a while")
 	}

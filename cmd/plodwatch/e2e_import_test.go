@@ -20,6 +20,7 @@ import (
 // TestEndToEndImport: what is stored of generated files equals what was
 // generated, to the last beat, and importing them again changes nothing.
 func TestEndToEndImport(t *testing.T) {
+	t.Parallel()
 	p := newPerson(t)
 	runs := corpus(t)
 	folder := filepath.Dir(runs[0].path)

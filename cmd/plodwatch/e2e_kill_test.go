@@ -79,6 +79,7 @@ func (p *person) killedAfter(d time.Duration, args ...string) bool {
 // TestEndToEndInterruptedImport: Ctrl-C ends an import with the word that it
 // is not finished, and the next one finishes it.
 func TestEndToEndInterruptedImport(t *testing.T) {
+	t.Parallel()
 	p := newPerson(t)
 	runs := corpus(t)
 	folder := filepath.Dir(runs[0].path)

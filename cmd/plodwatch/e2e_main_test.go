@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -32,6 +33,8 @@ type shared struct {
 	binary func() (string, error)
 	nats   func() (string, error) // the server of the nats-server module
 	corpus func() ([]truth, error)
+	engine *sync.Mutex    // held by who has the engine of this process
+	ports  *atomic.Uint32 // for who needs an address before there is a server
 }
 
 // e2e is filled by TestMain.
@@ -57,8 +60,14 @@ func testMain(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
+	if err := setNATSPasswords(filepath.Join(dir, "nats")); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	e2e = shared{
 		dir:    dir,
+		engine: new(sync.Mutex),
+		ports:  new(atomic.Uint32),
 		binary: sync.OnceValues(func() (string, error) { return build(filepath.Join(dir, "plodwatch"), ".") }),
 		nats: sync.OnceValues(func() (string, error) {
 			return build(filepath.Join(dir, "nats-server"), "github.com/nats-io/nats-server/v2")

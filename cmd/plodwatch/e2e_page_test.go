@@ -54,6 +54,7 @@ func (d *daemon) page(method, path string, form url.Values, header ...string) po
 // tokens elsewhere, and for nobody else; it hears of a file that comes in, and
 // a page that listens does not hold up the end.
 func TestEndToEndPage(t *testing.T) {
+	t.Parallel()
 	p := newPerson(t)
 	p.imports(exitOK, filepath.Join(activities(), "easy_run.fit"))
 	secret := strings.TrimSpace(p.do(exitOK, "token", "add", "--athlete", "anna", "--role", "read").stdout)
@@ -225,6 +226,7 @@ func (d *daemon) listensTo(athlete string) *bufio.Scanner {
 // away while nobody holds them, shows them as soon as somebody does, and
 // changes nothing.
 func TestEndToEndWeb(t *testing.T) {
+	t.Parallel()
 	p := newPerson(t)
 	p.imports(exitOK, filepath.Join(activities(), "easy_run.fit"))
 	w := p.role("web")

@@ -17,14 +17,24 @@ import (
 // natsConf is the server configuration that is shipped.
 var natsConf = filepath.Join("..", "..", "deploy", "nats", "plodwatch.conf")
 
-// natsUsers sets the passwords that the configuration takes from the
-// environment, and returns the option of each user.
-func natsUsers(t *testing.T) map[string]nats.Option {
-	t.Helper()
-	t.Setenv("PLODWATCH_NATS_STORE", t.TempDir())
+// setNATSPasswords sets what the configuration takes from the environment: for
+// all tests, which run side by side. Each server gets a store of its own.
+func setNATSPasswords(store string) error {
+	err := os.Setenv("PLODWATCH_NATS_STORE", store)
+	for _, name := range natsRoles() {
+		err = errors.Join(err, os.Setenv("PLODWATCH_"+strings.ToUpper(name)+"_PASSWORD", "secret"+name))
+	}
+	return err
+}
+
+func natsRoles() []string {
+	return []string{roleAdmin, roleGate, roleWorker, roleAnalyzer, roleWeb, rolePusher}
+}
+
+// natsUsers returns the option of each user of the configuration.
+func natsUsers() map[string]nats.Option {
 	users := map[string]nats.Option{}
-	for _, name := range []string{roleAdmin, roleGate, roleWorker, roleAnalyzer, roleWeb, rolePusher} {
-		t.Setenv("PLODWATCH_"+strings.ToUpper(name)+"_PASSWORD", "secret"+name)
+	for _, name := range natsRoles() {
 		users[name] = nats.UserInfo(name, "secret"+name)
 	}
 	return users
@@ -33,7 +43,7 @@ func natsUsers(t *testing.T) map[string]nats.Option {
 // guardedNATS starts a server with the shipped configuration.
 func guardedNATS(t *testing.T) (*natsProcess, map[string]nats.Option) {
 	t.Helper()
-	users := natsUsers(t)
+	users := natsUsers()
 	return startNATS(t, []string{"-c", natsConf}, users[roleAdmin]), users
 }
 
@@ -53,7 +63,6 @@ func TestNATSConfigurationIsSound(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds a NATS server")
 	}
-	natsUsers(t)
 	binary, err := e2e.nats()
 	if err != nil {
 		t.Fatal(err)
@@ -68,11 +77,13 @@ func TestNATSConfigurationIsSound(t *testing.T) {
 // configuration, on blobs in a directory and in the server; the page hears of
 // what comes in, and shows it.
 func TestEndToEndPermissions(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("builds and starts a NATS server")
 	}
 	for _, where := range []string{"dir", "nats"} {
 		t.Run(where, func(t *testing.T) {
+			t.Parallel()
 			server, _ := guardedNATS(t)
 			p := newPerson(t)
 			p.flags = []string{"--nats", server.url(), "--clickhouse", clickHouse(t)}
@@ -131,6 +142,7 @@ func TestEndToEndPermissions(t *testing.T) {
 // TestNATSRefusesWhatARoleMustNotDo tries, as every user, what belongs to the
 // others.
 func TestNATSRefusesWhatARoleMustNotDo(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("builds and starts a NATS server")
 	}

@@ -36,6 +36,7 @@ func (d *smallDisk) cutPower(kill func()) {
 // is a session afterwards. The disk is a file system of its own, of which only
 // what was synced survives.
 func TestEndToEndPowerCut(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("takes a while")
 	}

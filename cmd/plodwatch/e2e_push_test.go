@@ -66,6 +66,7 @@ func (p *person) sessionsAre(athlete string, want int64) {
 
 // TestPushToWhoHoldsTheData: without NATS of others, the daemon's receipts.
 func TestPushToWhoHoldsTheData(t *testing.T) {
+	t.Parallel()
 	runs := corpus(t)
 	p := newPerson(t)
 	d := p.up()
@@ -90,6 +91,7 @@ func TestPushToWhoHoldsTheData(t *testing.T) {
 
 // TestPushByNATS: the inbox behind a NATS server of others.
 func TestPushByNATS(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("builds and starts a NATS server")
 	}
@@ -151,6 +153,7 @@ func TestPushByNATS(t *testing.T) {
 
 // TestHookDownloads: a signed message ends in a session.
 func TestHookDownloads(t *testing.T) {
+	t.Parallel()
 	runs := corpus(t)
 	const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 	server := httptest.NewServer(http.FileServer(http.Dir(filepath.Dir(runs[0].path))))

@@ -366,6 +366,7 @@ func TestEndToEndReconcileAfterKill(t *testing.T) {
 // TestEndToEndReconcileByItself: a daemon brings back what it misses at its
 // start, and takes work in flight for what it is.
 func TestEndToEndReconcileByItself(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("takes a while")
 	}

@@ -166,7 +166,8 @@ func TestEndToEndReprocess(t *testing.T) {
 	}
 	check(old)
 	// Archives unpack to the same exports.
-	if got := next.reprocesses("--format", "zip"); got.Queued != 3 {
+	// One lies in another, which may have queued it by then.
+	if got := next.reprocesses("--format", "zip"); got.Queued+got.Waiting != 3 || got.Waiting > 1 {
 		t.Errorf("%+v, want 3 queued", got)
 	}
 	check(&next)

@@ -62,6 +62,7 @@ func (d *daemon) comparisons() float64 {
 // compares, the other when that is killed; and jobs and rows that were lost come
 // back with nobody asking. Every part has its own user's permissions.
 func TestRolesReconcileByThemselves(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("builds and starts a NATS server")
 	}

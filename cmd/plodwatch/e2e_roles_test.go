@@ -21,6 +21,8 @@ import (
 // would.
 func clickHouse(t *testing.T) string {
 	t.Helper()
+	e2e.engine.Lock() // a process has one engine at a time
+	t.Cleanup(e2e.engine.Unlock)
 	engine, err := chdb.Open(chdb.Config{Path: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
@@ -106,6 +108,7 @@ func takenBy(t *testing.T, gate func() *daemon, data []byte) {
 // of others, one of each killed in the middle and started again, bring the
 // same rows as an import in one process.
 func TestEndToEndRoles(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("builds and starts a NATS server")
 	}
@@ -213,6 +216,7 @@ func TestEndToEndRoles(t *testing.T) {
 // TestRolesWaitForTheirEngines: a part that is started before the servers
 // waits for them, and says so.
 func TestRolesWaitForTheirEngines(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("builds and starts a NATS server")
 	}
@@ -243,6 +247,7 @@ func TestRolesWaitForTheirEngines(t *testing.T) {
 
 // TestRolesCheckTheirConfig: faults are named before anything starts.
 func TestRolesCheckTheirConfig(t *testing.T) {
+	t.Parallel()
 	p := newPerson(t)
 	file := filepath.Join(t.TempDir(), "password")
 	if err := os.WriteFile(file, []byte("secret\n"), 0o600); err != nil {

@@ -28,6 +28,7 @@ type life struct {
 // overtrained spring, rest and the return to running. What the generator booked
 // while it invented them is what the views have to say.
 func TestEndToEndSeason(t *testing.T) {
+	t.Parallel()
 	l := newLife(t)
 	l.do(exitOK, "athlete", "set", "me", "--max-hr", "188", "--rest-hr", "48", "--sex", "male", "--time-zone", "Europe/Zurich")
 	l.do(exitOK, "athlete", "set", "me", "--max-hr", "186", "--from", isoDay(l.season.FirstOf(activity.PhaseReturn3)))

@@ -21,6 +21,7 @@ import (
 // TestEndToEndSQLAccess: without tokens this machine may ask; as soon as there
 // is one, only who brings one of role admin, from wherever, with TLS, too.
 func TestEndToEndSQLAccess(t *testing.T) {
+	t.Parallel()
 	p := newPerson(t)
 	p.imports(exitOK, filepath.Join(activities(), "easy_run.fit"))
 	d, address := p.upSQL()
@@ -159,6 +160,7 @@ func selfSigned(t *testing.T) (certFile, keyFile string, pool *x509.CertPool) {
 // TestEndToEndSQLFlags: an address that others reach needs tokens, and a server
 // elsewhere is asked itself.
 func TestEndToEndSQLFlags(t *testing.T) {
+	t.Parallel()
 	p := newPerson(t)
 	for _, c := range []struct {
 		says string

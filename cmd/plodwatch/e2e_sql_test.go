@@ -36,6 +36,7 @@ func (p *person) upSQL(args ...string) (d *daemon, address string) {
 // TestEndToEndSQL: the programs with which people ask read the tables of a
 // running daemon, and none of them changes anything.
 func TestEndToEndSQL(t *testing.T) {
+	t.Parallel()
 	p := newPerson(t)
 	runs := corpus(t)
 	p.imports(exitOK, filepath.Dir(runs[0].path))

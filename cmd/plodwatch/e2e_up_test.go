@@ -184,6 +184,7 @@ func (p *person) becomes(want map[string]string) {
 // TestEndToEndUp: a watched folder, from files that are still being copied to
 // sessions that another process reads, through a stop and a restart.
 func TestEndToEndUp(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("takes a while")
 	}
@@ -268,6 +269,7 @@ func (d *daemon) as(t *testing.T) *daemon {
 // stopped while it works, and again; nothing is lost and nothing is doubled.
 // Its data directory lies so deep that no socket fits there.
 func TestEndToEndUpStopsInTheMiddle(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("takes a while")
 	}
@@ -324,6 +326,7 @@ func TestEndToEndUpStopsInTheMiddle(t *testing.T) {
 
 // TestEndToEndUpWithoutFolder: what keeps `up` from starting is said at once.
 func TestEndToEndUpWithoutFolder(t *testing.T) {
+	t.Parallel()
 	p := newPerson(t)
 	folder := filepath.Join(t.TempDir(), "nosuch")
 	got := p.do(exitUsage, "up", "--listen", "127.0.0.1:0", "--folder", folder)

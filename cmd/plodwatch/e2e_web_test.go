@@ -298,6 +298,8 @@ func (v *pageVisit) asks() {
 // readParquet has the engine read a file and count its rows and sessions.
 func (v *pageVisit) readParquet(file string) string {
 	v.t.Helper()
+	e2e.engine.Lock()
+	defer e2e.engine.Unlock()
 	engine, err := chdb.Open(chdb.Config{Path: v.t.TempDir()})
 	if err != nil {
 		v.t.Fatal(err)

@@ -17,6 +17,7 @@ import (
 // what was written into the files. PLODWATCH_CHAOS_FILES, _CLICKHOUSE_S and
 // _NATS_S make it longer.
 func TestEndToEndOutage(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("takes a while")
 	}

@@ -12,6 +12,7 @@ import (
 // TestReadmeUploads: every curl line of the README is answered with success,
 // and all of them together are one upload.
 func TestReadmeUploads(t *testing.T) {
+	t.Parallel()
 	if _, err := exec.LookPath("curl"); err != nil {
 		t.Skip("curl is not installed")
 	}

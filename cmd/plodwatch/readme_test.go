@@ -53,6 +53,7 @@ func constantsOf(t *testing.T, typeName, file string) []string {
 
 // TestReadmeNamesEveryOutcomeAndReason: the README explains the closed sets.
 func TestReadmeNamesEveryOutcomeAndReason(t *testing.T) {
+	t.Parallel()
 	text := readme(t)
 	for _, typeName := range []string{"Outcome", "Reason"} {
 		for _, v := range constantsOf(t, typeName, "outcome.go") {
@@ -65,6 +66,7 @@ func TestReadmeNamesEveryOutcomeAndReason(t *testing.T) {
 
 // TestReadmeQueriesRun: every query of the README runs on real data.
 func TestReadmeQueriesRun(t *testing.T) {
+	t.Parallel()
 	p := newPerson(t)
 	p.imports(exitOK, activities())
 	blocks := regexp.MustCompile("(?s)```sql\n(.*?)```").FindAllStringSubmatch(readme(t), -1)

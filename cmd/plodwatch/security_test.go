@@ -12,6 +12,7 @@ import (
 // TestSecurityNamesTestsThatAreThere reads SECURITY.md and looks for every test
 // that it names.
 func TestSecurityNamesTestsThatAreThere(t *testing.T) {
+	t.Parallel()
 	root := filepath.Join("..", "..")
 	text, err := os.ReadFile(filepath.Join(root, "SECURITY.md"))
 	if err != nil {

@@ -19,6 +19,7 @@ import (
 // pauses marked by tracks and not marked at all, so that only the laps' timers
 // tell, and compares the seconds at every heart rate.
 func TestRealRunsGiveTheSameSecondsAsTCX(t *testing.T) {
+	t.Parallel()
 	dir := moduleDir(t, "github.com/tormoder/fit")
 	files, err := filepath.Glob(filepath.Join(dir, "testdata", "*", "*.fit"))
 	if err != nil || len(files) < 10 {
