@@ -63,7 +63,7 @@ vuln:
 
 ## clickhouse-client: install the client for Node that a test of the SQL endpoint uses into the user's cache
 clickhouse-client:
-	@bash .tools/clickhouse-client.sh
+	@bash .tools/npm.sh clickhouse-client
 
 ## browser: install Debian's Chromium for the test of the page, where it is missing; without it the test is skipped
 browser:
@@ -71,7 +71,7 @@ browser:
 
 ## browser-tools: install axe-core, with which that test checks pages, into the user's cache
 browser-tools:
-	@bash .tools/browser-tools.sh
+	@bash .tools/npm.sh browser-tools
 
 ## screenshots: pictures of every page, light, dark and on a phone, in bin/screenshots
 screenshots: libchdb browser

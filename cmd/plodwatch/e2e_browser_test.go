@@ -255,11 +255,11 @@ func (b *tab) accessible(script, how, rule string) {
 // axeScript returns axe-core, or "" and why it is not there.
 func axeScript(t *testing.T) (script, why string) {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), "bash", filepath.Join("..", "..", ".tools", "browser-tools.sh")).Output()
+	out, err := exec.CommandContext(t.Context(), "bash", filepath.Join("..", "..", ".tools", "npm.sh"), "browser-tools").Output()
 	if err != nil {
 		return "", fmt.Sprintf("axe-core cannot be installed (make browser-tools): %v", err)
 	}
-	data, err := os.ReadFile(strings.TrimSpace(string(out)))
+	data, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(out)), "node_modules", "axe-core", "axe.min.js"))
 	if err != nil {
 		t.Fatal(err)
 	}

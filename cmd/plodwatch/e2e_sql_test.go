@@ -141,7 +141,7 @@ func nodeClient(t *testing.T) (node, program string) {
 	if _, err := exec.LookPath("npm"); err != nil {
 		t.Skip("npm is not installed")
 	}
-	out, err := exec.CommandContext(t.Context(), "bash", filepath.Join("..", "..", ".tools", "clickhouse-client.sh")).CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), "bash", filepath.Join("..", "..", ".tools", "npm.sh"), "clickhouse-client").CombinedOutput()
 	if err != nil {
 		t.Skipf("the client for Node cannot be installed (make clickhouse-client): %v\n%s", err, out)
 	}
