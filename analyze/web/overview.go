@@ -5,8 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
 	"plodwatch/analyze/intensity"
 	"plodwatch/analyze/periods"
 	"plodwatch/analyze/report"
@@ -164,34 +162,16 @@ func (h *hrMaxUsed) Words() string {
 // latestRow is one of the latest sessions, as a row of the list, with what it
 // was judged by.
 type latestRow struct {
-	SessionID   uuid.UUID `ch:"session_id"`
-	Athlete     string    `ch:"athlete_id"`
-	Sport       string    `ch:"sport"`
-	SubSport    string    `ch:"sub_sport"`
-	StartedAt   time.Time `ch:"started_at"`
-	UTCOffsetS  int32     `ch:"utc_offset_s"`
-	TimerS      float64   `ch:"timer_s"`
-	DistanceM   *float64  `ch:"distance_m"`
-	HRAvg       *float64  `ch:"hr_avg"`
-	LowS        *float64  `ch:"low_s"`
-	ModerateS   *float64  `ch:"moderate_s"`
-	HighS       *float64  `ch:"high_s"`
-	Above60S    *float64  `ch:"above60_s"`
-	Class       *string   `ch:"session_class"`
-	Verdict     string    `ch:"verdict"`
-	HRMax       *float64  `ch:"hr_max_used"`
-	HRMaxSource string    `ch:"hr_max_source"`
-	VT1         *float64  `ch:"vt1"`
-	VT2         *float64  `ch:"vt2"`
-	Day         string    `ch:"day"`
-	Silent      int32     `ch:"silent"` // days from it to today
+	listed
+
+	Athlete     string   `ch:"athlete_id"`
+	HRMax       *float64 `ch:"hr_max_used"`
+	HRMaxSource string   `ch:"hr_max_source"`
+	VT1         *float64 `ch:"vt1"`
+	VT2         *float64 `ch:"vt2"`
+	Day         string   `ch:"day"`
+	Silent      int32    `ch:"silent"` // days from it to today
 }
-
-// Split is the bar of low, moderate and high time.
-func (r *latestRow) Split() *splitBar { return splitOf(r.LowS, r.ModerateS, r.HighS) }
-
-// Was says how hard it was, or why that is not known.
-func (r *latestRow) Was() string { return wasText(r.Class, r.Verdict) }
 
 // latestSQL names the latest sessions first, and reads only those: joining all
 // that an athlete has takes longer than everything else on the page.

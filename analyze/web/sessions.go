@@ -21,8 +21,8 @@ type sessionFilter struct {
 	Page                       int // from 1
 }
 
-// sessionRow is one session of the list.
-type sessionRow struct {
+// listed is what every list of sessions shows of one.
+type listed struct {
 	SessionID  uuid.UUID `ch:"session_id"`
 	Sport      string    `ch:"sport"`
 	SubSport   string    `ch:"sub_sport"`
@@ -30,22 +30,31 @@ type sessionRow struct {
 	UTCOffsetS int32     `ch:"utc_offset_s"`
 	TimerS     float64   `ch:"timer_s"`
 	DistanceM  *float64  `ch:"distance_m"`
-	PaceSPerKm *float64  `ch:"pace_s_per_km"`
 	HRAvg      *float64  `ch:"hr_avg"`
-	HRMax      *uint8    `ch:"hr_max"`
 	LowS       *float64  `ch:"low_s"`
 	ModerateS  *float64  `ch:"moderate_s"`
 	HighS      *float64  `ch:"high_s"`
 	Above60S   *float64  `ch:"above60_s"`
 	Class      *string   `ch:"session_class"`
 	Verdict    string    `ch:"verdict"`
-	Broken     bool      `ch:"broken"`
-	Copies     uint64    `ch:"copies"`
-	All        uint64    `ch:"all"`
 }
 
 // Split is the bar of low, moderate and high time.
-func (r *sessionRow) Split() *splitBar { return splitOf(r.LowS, r.ModerateS, r.HighS) }
+func (l *listed) Split() *splitBar { return splitOf(l.LowS, l.ModerateS, l.HighS) }
+
+// Was says how hard it was, or why that is not known.
+func (l *listed) Was() string { return wasText(l.Class, l.Verdict) }
+
+// sessionRow is one session of the list.
+type sessionRow struct {
+	listed
+
+	PaceSPerKm *float64 `ch:"pace_s_per_km"`
+	HRMax      *uint8   `ch:"hr_max"`
+	Broken     bool     `ch:"broken"`
+	Copies     uint64   `ch:"copies"`
+	All        uint64   `ch:"all"`
+}
 
 // OnFoot reports whether the row shows a pace.
 func (r *sessionRow) OnFoot() bool { return r.PaceSPerKm != nil && onFoot(schema.Sport(r.Sport)) }
@@ -57,9 +66,6 @@ func (r *sessionRow) Above60Min() string {
 	}
 	return strconv.FormatFloat(*r.Above60S/60, 'f', 0, 64)
 }
-
-// Was says how hard it was, or why that is not known.
-func (r *sessionRow) Was() string { return wasText(r.Class, r.Verdict) }
 
 const sessionsSQL = `SELECT s.session_id AS session_id, s.sport AS sport, s.sub_sport AS sub_sport, s.started_at AS started_at,
 		s.utc_offset_s AS utc_offset_s, s.timer_s AS timer_s, s.distance_m AS distance_m, s.pace_s_per_km AS pace_s_per_km,
